@@ -1,0 +1,1 @@
+"""Races, submissions and standings: drivers race from their bundle only, on the organiser's computer."""

@@ -1,0 +1,163 @@
+"""Who won: from laps to a score, from scores to standings. Pure: no clock, no database, no simulator.
+
+Times are integer milliseconds, so that ties are exact. The ranking is that of the AWS DeepRacer League: the
+score is the best lap, the total time or the best average of consecutive laps; lower is better; a racer's
+best submission counts; who did not finish stands below everybody who did, further progress first. Where
+that league broke ties arbitrarily, the earlier submission is listed first, and both share the position.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import groupby
+
+
+class Ranking(StrEnum):
+    """What a race compares."""
+
+    BEST_LAP = "best_lap"
+    TOTAL_TIME = "total_time"
+    AVERAGE_LAP = "average_lap"
+
+
+@dataclass(frozen=True)
+class Lap:
+    """One lap as it was driven: penalties are inside its time."""
+
+    trial: int
+    time_ms: int
+    completion_percentage: float
+    status: str = ""  #: how the lap ended, in the simulator's words
+    off_track_count: int = 0
+    crash_count: int = 0
+    immobilized_count: int = 0
+    reversed_count: int = 0
+
+    @property
+    def valid(self) -> bool:
+        """Whether the lap was completed; a lap that was not never has a time that counts."""
+        return self.completion_percentage >= 100.0
+
+    @property
+    def reset_count(self) -> int:
+        """How often the car was put back."""
+        return self.off_track_count + self.crash_count + self.immobilized_count + self.reversed_count
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a drive is worth. `time_ms` is None for one that did not qualify (DNF)."""
+
+    time_ms: int | None
+    progress_percentage: float  #: 100 for every lap of the longest run of valid laps, and the share of the next
+    laps: int  #: valid laps
+    off_track_count: int  #: in the laps that make the score, or in all of them after a DNF
+
+    @property
+    def order(self) -> tuple[bool, float]:
+        """Sorts the better score first; equal for an exact tie."""
+        if self.time_ms is None:
+            return True, -self.progress_percentage
+        return False, self.time_ms
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A scored submission."""
+
+    racer: str
+    submission: int
+    submitted_at: datetime
+    score: Score
+
+    @property
+    def order(self) -> tuple[tuple[bool, float], datetime, int]:
+        """Sorts the better score first, of equal scores the earlier submission."""
+        return self.score.order, self.submitted_at, self.submission
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A racer's place in a race. Racers with equal scores share a position, and the next one is left out."""
+
+    position: int
+    tied: bool
+    gap_ms: int | None  #: to the winner; None after a DNF
+    entry: Entry
+    submissions: int
+
+    @property
+    def place(self) -> str:
+        """The position as a board shows it: ``3``, or ``=3`` for a tie."""
+        return f"={self.position}" if self.tied else str(self.position)
+
+
+def score(laps: Sequence[Lap], ranking: Ranking, minimum_laps: int) -> Score:
+    """Score a drive of laps in driving order.
+
+    It qualifies with `minimum_laps` valid laps in a row. `AVERAGE_LAP` is the best mean, rounded down, of
+    `minimum_laps` valid laps in a row; `TOTAL_TIME` adds up all valid laps and is fair only where a race
+    requires all of its laps.
+    """
+    valid = [lap for lap in laps if lap.valid]
+    longest = max((len(run) for run in _valid_runs(laps)), default=0)
+    if longest < minimum_laps or not valid:
+        unfinished = max((lap.completion_percentage for lap in laps if not lap.valid), default=0.0)
+        return Score(None, 100.0 * longest + unfinished, len(valid), _off_tracks(laps))
+    counted = _counted(laps, valid, ranking, minimum_laps)
+    total = sum(lap.time_ms for lap in counted)
+    time_ms = total if ranking is Ranking.TOTAL_TIME else total // len(counted)
+    return Score(time_ms, 100.0 * longest, len(valid), _off_tracks(counted))
+
+
+def standings(entries: Iterable[Entry]) -> tuple[Standing, ...]:
+    """Rank every racer by the best of their scored submissions, winner first."""
+    made: Counter[str] = Counter()
+    best: dict[str, Entry] = {}
+    for entry in entries:
+        made[entry.racer] += 1
+        best[entry.racer] = min(best.get(entry.racer, entry), entry, key=lambda e: e.order)
+    ranked = sorted(best.values(), key=lambda e: e.order)
+    board: list[Standing] = []
+    for _, equals in groupby(ranked, key=lambda e: e.score.order):
+        group, position = list(equals), len(board) + 1
+        for e in group:
+            gap = _gap(e.score, ranked[0].score)
+            board.append(Standing(position, len(group) > 1, gap, e, made[e.racer]))
+    return tuple(board)
+
+
+def _valid_runs(laps: Sequence[Lap]) -> list[list[Lap]]:
+    """The runs of valid laps that no other lap interrupts."""
+    runs: list[list[Lap]] = [[]]
+    for lap in laps:
+        if lap.valid:
+            runs[-1].append(lap)
+        else:
+            runs.append([])
+    return [run for run in runs if run]
+
+
+def _counted(laps: Sequence[Lap], valid: list[Lap], ranking: Ranking, minimum_laps: int) -> list[Lap]:
+    """The laps that make the score."""
+    if ranking is Ranking.BEST_LAP:
+        return [min(valid, key=lambda lap: lap.time_ms)]
+    if ranking is Ranking.TOTAL_TIME:
+        return valid
+    n = minimum_laps
+    windows = [run[i : i + n] for run in _valid_runs(laps) for i in range(len(run) - n + 1)]
+    return min(windows, key=lambda window: sum(lap.time_ms for lap in window) // n)
+
+
+def _off_tracks(laps: Sequence[Lap]) -> int:
+    return sum(lap.off_track_count for lap in laps)
+
+
+def _gap(score: Score, winner: Score) -> int | None:
+    if score.time_ms is None or winner.time_ms is None:
+        return None
+    return score.time_ms - winner.time_ms

@@ -1,0 +1,15 @@
+"""DeepRacer's simulator behind Gymnasium: `gymnasium.make("racer_env/TimeTrial-v0", track="oval")`.
+
+Importing this package registers the environments and nothing more; the simulator, its kernels and everything else
+load when they are used.
+"""
+
+from __future__ import annotations
+
+import gymnasium
+
+gymnasium.register(
+    id="racer_env/TimeTrial-v0",
+    entry_point="racer_env.env:RacerEnv",
+    vector_entry_point="racer_env.vector:RacerVectorEnv",
+)

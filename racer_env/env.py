@@ -1,0 +1,188 @@
+"""One car behind Gymnasium."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from racer_env.car import ActionSpace, Car, DiscreteActions, find_car
+from racer_env.dynamics import CONTROL_RATE
+from racer_env.metadata import DEFAULT_ACTIONS, ModelMetadata
+from racer_env.race import TIME_TRIAL, Race, Status
+from racer_env.reward import RewardFunction, try_reward
+from racer_env.sensors import Sensor, find_sensors
+from racer_env.simulator import Observations, Simulator
+from racer_env.track import Track, find_track
+
+Reward = str | Path | Callable[[dict[str, Any]], float] | RewardFunction | None
+
+
+def make_simulator(
+    track: str | Path | Track,
+    reward_function: Reward,
+    sensors: Sequence[str | Sensor],
+    car: str | Car,
+    action_space: str | Path | ActionSpace | None,
+    race: Race,
+    n: int,
+    seed: int = 0,
+) -> Simulator:
+    """Make a simulator of what a Gymnasium user writes; see `RacerEnv` for the arguments."""
+    return Simulator(
+        track if isinstance(track, Track) else find_track(track),
+        find_car(car) if isinstance(car, str) else car,
+        race,
+        tuple(s for sensor in sensors for s in ([sensor] if not isinstance(sensor, str) else find_sensors([sensor]))),
+        _reward(reward_function, n),
+        n,
+        seed,
+        _actions(action_space),
+    )
+
+
+def _reward(reward: Reward, n: int) -> RewardFunction | None:
+    if reward is None or isinstance(reward, RewardFunction):
+        return reward
+    return RewardFunction.load(reward, n) if isinstance(reward, str | Path) else RewardFunction.of(reward, n)
+
+
+def _actions(given: str | Path | ActionSpace | None) -> ActionSpace:
+    if given is None:
+        return DEFAULT_ACTIONS
+    return ModelMetadata.read(Path(given)).actions if isinstance(given, str | Path) else given
+
+
+def action_space_of(actions: ActionSpace) -> spaces.Space[Any]:
+    """Gymnasium's space of an action space: indices, or pairs in [-1, 1]."""
+    if isinstance(actions, DiscreteActions):
+        return spaces.Discrete(len(actions))
+    return spaces.Box(-1.0, 1.0, (2,), np.float32)
+
+
+def observation_space_of(sensors: Sequence[Sensor]) -> spaces.Dict:
+    """Gymnasium's space of what these sensors see."""
+    return spaces.Dict({sensor.name: sensor.space() for sensor in sensors})
+
+
+class RacerEnv(gymnasium.Env[Observations, Any]):
+    """DeepRacer's time trial: one car drives around a track, seen through its camera.
+
+    | | |
+    |---|---|
+    | Action | `Discrete(k)`: an entry of the action space; or `Box(-1, 1, (2,))`: steering and speed, scaled to it |
+    | Observation | `Dict`, sensor name to array; by default `{"FRONT_FACING_CAMERA": uint8 (120, 160, 1)}` |
+    | Reward | what `reward_function(params)` gives for the pose before the action, with the action; 0 without one |
+    | Start | on the centre line; each reset 5 % of the lap further on, as in DeepRacer's training |
+    | Terminated | off track, lap complete, or 15 steps (1 s) without motion or driving backwards |
+    | Truncated | after 100,000 steps |
+    | Info | `status`, `progress`, `steps`, `lap_ms` when a lap was completed, and what the reward function printed |
+
+    Args:
+        track: name of a track, path of a ``.npy`` route, or a `Track`.
+        reward_function: path of a ``reward_function.py``, or a Python function of one dict.
+        sensors: names as in ``model_metadata.json``, or sensors.
+        car: ``deepracer_v4``, ``deepracer_v6`` or a `Car`.
+        action_space: path of a ``model_metadata.json``, or an action space; five actions by default.
+        race: rules of an episode.
+        render_mode: ``human`` opens a window, ``rgb_array`` gives pictures (h, w, 3).
+
+    Raises:
+        RacerError: an argument cannot be used; one sentence says why.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "render_fps": CONTROL_RATE}  # noqa: RUF012
+
+    def __init__(
+        self,
+        track: str | Path | Track = "oval",
+        reward_function: Reward = None,
+        sensors: Sequence[str | Sensor] = ("FRONT_FACING_CAMERA",),
+        car: str | Car = "deepracer_v6",
+        action_space: str | Path | ActionSpace | None = None,
+        race: Race = TIME_TRIAL,
+        render_mode: str | None = None,
+    ):
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ValueError(f"render_mode is {render_mode!r}, but must be one of {self.metadata['render_modes']}")
+        self.simulator = make_simulator(track, reward_function, sensors, car, action_space, race, 1)
+        self.render_mode = render_mode
+        self.action_space = action_space_of(self.simulator.actions)
+        self.observation_space: spaces.Dict = observation_space_of(self.simulator.sensors)  # type: ignore[assignment]
+        self._window: Any = None
+        if self.simulator.reward:
+            _try(self.simulator)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observations, dict[str, Any]]:
+        """Start an episode; with a `seed`, everything begins anew."""
+        super().reset(seed=seed, options=options)
+        if seed is not None:
+            self.simulator.restart(seed)
+        observations = self.simulator.reset()
+        if self.render_mode == "human":
+            self.render()
+        return _first(observations), self._info()
+
+    def step(self, action: Any) -> tuple[Observations, float, bool, bool, dict[str, Any]]:
+        """Drive one control period, 1/15 s."""
+        step = self.simulator.step(np.asarray(action)[None])
+        done = bool(step.done[0])
+        over = done and step.episode[0].status == Status.IN_PROGRESS
+        if self.render_mode == "human":
+            self.render()
+        return _first(step.observations), float(step.rewards[0]), done and not over, over, self._info()
+
+    def render(self) -> npt.NDArray[np.uint8] | None:
+        """Show the window, or give a picture (h, w, 3)."""
+        if self.render_mode is None:
+            return None
+        from racer_env.render.scene import Scene  # noqa: PLC0415 (drawing only when asked for)
+
+        if self._window is None and self.render_mode == "human":
+            from racer_env.render.window import Window  # noqa: PLC0415
+
+            self._window = Window(self.simulator)
+        elif self._window is None:
+            self._window = Scene(self.simulator)
+        if self.render_mode == "human":
+            self._window.show()
+            return None
+        picture: npt.NDArray[np.uint8] = self._window.draw()
+        return picture
+
+    def close(self) -> None:
+        """Close the window."""
+        if self._window is not None and self.render_mode == "human":
+            self._window.close()
+        self._window = None
+
+    def _info(self) -> dict[str, Any]:
+        e = self.simulator.state.episode[0]
+        info: dict[str, Any] = {
+            "status": Status(int(e.status)).label,
+            "progress": float(e.progress),
+            "steps": int(e.steps),
+        }
+        if e.lap_milliseconds:
+            info["lap_ms"] = int(e.lap_milliseconds)
+        if self.simulator.reward and (printed := self.simulator.reward.take_printed()):
+            info["printed"] = printed
+        return info
+
+
+def _first(observations: Observations) -> Observations:
+    return {name: values[0].copy() for name, values in observations.items()}
+
+
+def _try(simulator: Simulator) -> None:
+    from racer_env.situations import trial  # noqa: PLC0415
+
+    assert simulator.reward is not None
+    try_reward(simulator.reward, trial(simulator.track))

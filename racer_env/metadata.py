@@ -1,0 +1,176 @@
+"""``model_metadata.json``: what a driver sees and what its actions mean, in every version of DeepRacer's format.
+
+Read exactly as the original reads it (spec/simulator.md 2.1): missing keys have the original's defaults, keys that
+it ignores are ignored. Written so that the physical car reads it too (spec/car.md 3).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from racer_env.car import ActionSpace, Car, ContinuousActions, DiscreteActions, car_of_version
+from racer_env.errors import MetadataError, nearest
+
+CAMERAS = ("observation", "FRONT_FACING_CAMERA", "LEFT_CAMERA", "STEREO_CAMERAS")
+LIDARS = ("LIDAR", "SECTOR_LIDAR", "DISCRETIZED_SECTOR_LIDAR")
+STATE = "STATE"  #: our own vector for experiments, alone; no car can run it
+NETWORKS = (
+    "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW",
+    "DEEP_CONVOLUTIONAL_NETWORK",
+    "DEEP_CONVOLUTIONAL_NETWORK_DEEP",
+)
+ALGORITHMS = ("clipped_ppo", "sac")
+
+#: The five actions of DeepRacer-for-cloud's default file, at a speed that our shipped tracks can be learned with.
+DEFAULT_ACTIONS = DiscreteActions((-30.0, -15.0, 0.0, 15.0, 30.0), (1.0, 1.5, 2.0, 1.5, 1.0))
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """A parsed ``model_metadata.json``."""
+
+    actions: ActionSpace = DEFAULT_ACTIONS
+    sensors: tuple[str, ...] = ("FRONT_FACING_CAMERA",)
+    neural_network: str | None = None  #: None: not said, the trainer chooses
+    training_algorithm: str = "clipped_ppo"
+    version: float = 5.0
+    lidar: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def car(self) -> Car:
+        """The car that the original would drive for this version."""
+        return car_of_version(self.version)
+
+    @classmethod
+    def read(cls, path: Path) -> ModelMetadata:
+        """Read a file. Raises `MetadataError` with the path and what is wrong."""
+        return cls.parse(path.read_bytes(), str(path))
+
+    @classmethod
+    def parse(cls, text: bytes | str, where: str = "model_metadata.json") -> ModelMetadata:
+        """Parse JSON text; `where` is how errors call it."""
+        try:
+            raw = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise MetadataError(f"{where} is not JSON: {error}") from error
+        if not isinstance(raw, dict):
+            raise MetadataError(f"{where} must hold one JSON object, not a {type(raw).__name__}")
+        try:
+            return cls._from_dict(raw)
+        except MetadataError as error:
+            raise MetadataError(f"{where}: {error}") from error
+
+    @classmethod
+    def _from_dict(cls, raw: dict[str, Any]) -> ModelMetadata:
+        version = _number(raw.get("version", 2.0 if "sensor" in raw else 1.0), "version")
+        sensors = raw.get("sensor", ["observation"]) if version >= 2 else ["observation"]
+        return cls(
+            actions=_actions(raw),
+            sensors=_sensors(sensors),
+            neural_network=_choice(raw, "neural_network", NETWORKS, str.upper),
+            training_algorithm=_choice(raw, "training_algorithm", ALGORITHMS, _plain) or "clipped_ppo",
+            version=version,
+            lidar=_lidar(raw.get("lidar_config", {})),
+        )
+
+    def to_json(self) -> str:
+        """Write the newest form, with every key that the simulator or the car reads; deterministic."""
+        version = str(int(self.version)) if float(self.version).is_integer() else str(self.version)
+        out: dict[str, Any] = {
+            "action_space": _actions_to_json(self.actions),
+            "sensor": list(self.sensors),
+            "neural_network": self.neural_network or NETWORKS[0],
+            "training_algorithm": self.training_algorithm,
+            "action_space_type": "discrete" if isinstance(self.actions, DiscreteActions) else "continuous",
+            "version": version,
+        }
+        if self.lidar:
+            out["lidar_config"] = self.lidar
+        return json.dumps(out, indent=2) + "\n"
+
+
+def _plain(text: str) -> str:
+    return text.lower().replace(" ", "_")
+
+
+def _number(value: Any, name: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise MetadataError(f"{name} is {str(value)[:40]!r}, but must be a number") from None
+    if not abs(number) < float("inf"):
+        raise MetadataError(f"{name} is {value!r}, but must be finite")
+    return number
+
+
+def _choice(raw: dict[str, Any], key: str, allowed: tuple[str, ...], fold: Any) -> str | None:
+    if key not in raw:
+        return None
+    value = fold(str(raw[key]))
+    if value not in allowed:
+        raise MetadataError(f"{key} is {raw[key]!r}; {nearest(value, allowed)}")
+    return str(value)
+
+
+def _sensors(names: Any) -> tuple[str, ...]:
+    if not isinstance(names, list) or not names:
+        raise MetadataError(f"sensor is {names!r}, but must be a list of sensor names")
+    if names == [STATE]:
+        return (STATE,)
+    for name in names:
+        if name not in CAMERAS + LIDARS:
+            raise MetadataError(f"sensor {name!r} does not exist; {nearest(str(name), CAMERAS + LIDARS)}")
+    cameras, lidars = [n for n in names if n in CAMERAS], [n for n in names if n in LIDARS]
+    if len(cameras) != 1:
+        raise MetadataError(f"sensor {names} has {len(cameras)} cameras, but a driver needs exactly one of them")
+    if len(lidars) > 1:
+        raise MetadataError(f"sensor {names} has {len(lidars)} LiDARs, but a driver can have at most one of them")
+    return tuple(names)
+
+
+def _lidar(config: Any) -> dict[str, float]:
+    if not isinstance(config, dict):
+        raise MetadataError(f"lidar_config is {str(config)[:40]!r}, but must be an object of numbers")
+    return {str(key): _number(value, f"lidar_config.{key}") for key, value in config.items()}
+
+
+def _actions(raw: dict[str, Any]) -> ActionSpace:
+    space = raw.get("action_space")
+    kind = _choice(raw, "action_space_type", ("discrete", "continuous"), str.lower) or "discrete"
+    if space is None:
+        raise MetadataError("action_space is missing: a list of {steering_angle, speed}, or low and high of both")
+    if kind == "discrete":
+        if not isinstance(space, list) or not space:
+            raise MetadataError("action_space must be a list of {steering_angle, speed} for action_space_type discrete")
+        pairs = [
+            tuple(_get(a, k, f"action_space[{i}]") for k in ("steering_angle", "speed")) for i, a in enumerate(space)
+        ]
+        return DiscreteActions(tuple(p[0] for p in pairs), tuple(p[1] for p in pairs))
+    if not isinstance(space, dict):
+        raise MetadataError("action_space must hold steering_angle and speed, each with low and high")
+    ranges = [_range(space, key) for key in ("steering_angle", "speed")]
+    return ContinuousActions(*ranges)
+
+
+def _get(entry: Any, key: str, where: str) -> float:
+    if not isinstance(entry, dict) or key not in entry:
+        raise MetadataError(f"{where} has no {key!r}")
+    return _number(entry[key], f"{where}.{key}")
+
+
+def _range(space: dict[str, Any], key: str) -> tuple[float, float]:
+    low, high = (_get(space.get(key), end, f"action_space.{key}") for end in ("low", "high"))
+    if low >= high:
+        raise MetadataError(f"action_space.{key}: low {low} must be less than high {high}")
+    return low, high
+
+
+def _actions_to_json(actions: ActionSpace) -> Any:
+    if isinstance(actions, DiscreteActions):
+        pairs = zip(actions.steering_degrees, actions.speed, strict=True)
+        return [{"steering_angle": a, "speed": v} for a, v in pairs]
+    bounds = {"steering_angle": actions.steering_degrees, "speed": actions.speed}
+    return {key: {"low": low, "high": high} for key, (low, high) in bounds.items()}

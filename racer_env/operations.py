@@ -1,0 +1,173 @@
+"""What the nodes of a graph compute, in numpy, as TensorFlow defines it.
+
+An operation is a function of a node's attributes and of its inputs; adding one is adding a function to
+`OPERATIONS`. Pictures are (n, height, width, channels) and kernels of convolutions (height, width, in, out),
+which TensorFlow calls ``NHWC`` and ``HWIO``. Numbers are float32, shapes and axes int32 or int64. Only what a
+feed-forward driver needs is here: no padding, no dilation, no other data format; the rest is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from racer_env.errors import BundleError
+
+Array = npt.NDArray[Any]
+Attributes = Mapping[str, Any]
+Operation = Callable[..., Array]
+
+
+def strides(attributes: Attributes) -> tuple[int, int]:
+    """Give a convolution's strides (down, right). Raises `BundleError` for all that a driver's never is."""
+    wanted = {"padding": b"VALID", "data_format": b"NHWC", "dilations": (1, 1, 1, 1), "explicit_paddings": ()}
+    for name, only in wanted.items():
+        value = attributes.get(name, None if name == "padding" else only)
+        if value != only:
+            raise BundleError(f"{name} is {value!r}, but only {only!r} is supported")
+    steps = attributes.get("strides")
+    if not (isinstance(steps, tuple) and len(steps) == 4 and steps[0] == steps[3] == 1 and min(steps) >= 1):
+        raise BundleError(f"strides are {steps!r}, but must be (1, down, right, 1)")
+    return steps[1], steps[2]
+
+
+def _positions(attributes: Attributes, pictures: Array, kernel: Array) -> tuple[int, int]:
+    """Count the places (down, right) where the kernel fits."""
+    if pictures.ndim != 4 or kernel.ndim != 4 or pictures.shape[3] != kernel.shape[2]:
+        raise BundleError(f"a kernel {kernel.shape} does not fit pictures {pictures.shape}")
+    room = [have - size for have, size in zip(pictures.shape[1:3], kernel.shape[:2], strict=True)]
+    if min(room) < 0 or min(kernel.shape) < 1:
+        raise BundleError(f"a kernel {kernel.shape} does not fit pictures {pictures.shape}")
+    down, right = strides(attributes)
+    return room[0] // down + 1, room[1] // right + 1
+
+
+def _placeholder(attributes: Attributes) -> Array:
+    raise BundleError(f"nothing is fed to it (shape {attributes.get('shape')})")
+
+
+def _const(attributes: Attributes) -> Array:
+    value = attributes.get("value")
+    if not isinstance(value, np.ndarray):
+        raise BundleError("it has no value")
+    return value
+
+
+def _conv2d(attributes: Attributes, pictures: Array, kernel: Array) -> Array:
+    height, width = _positions(attributes, pictures, kernel)
+    down, right = strides(attributes)
+    weights = kernel.transpose(2, 0, 1, 3).reshape(-1, kernel.shape[3])
+    out = np.empty((len(pictures), height, width, kernel.shape[3]), np.result_type(pictures, kernel))
+    for picture, filtered in zip(pictures, out, strict=True):  # one at a time: the windows take the most memory
+        windows = np.lib.stride_tricks.sliding_window_view(picture, kernel.shape[:2], axis=(0, 1))
+        patches = windows[::down, ::right].reshape(height * width, -1)
+        filtered[...] = (patches @ weights).reshape(filtered.shape)
+    return out
+
+
+def _bias_add(attributes: Attributes, x: Array, bias: Array) -> Array:
+    if attributes.get("data_format", b"NHWC") != b"NHWC" or bias.ndim != 1 or x.shape[-1:] != bias.shape:
+        raise BundleError(f"a bias {bias.shape} does not fit the last axis of {x.shape}")
+    return np.asarray(x + bias)
+
+
+def _real_div(_: Attributes, x: Array, y: Array) -> Array:
+    if x.dtype.kind != "f" or y.dtype.kind != "f":
+        raise BundleError("only floats can be divided")
+    return np.asarray(x / y)
+
+
+def _matmul(attributes: Attributes, x: Array, y: Array) -> Array:
+    if x.ndim != 2 or y.ndim != 2:
+        raise BundleError("only matrices can be multiplied")
+    x = x.T if attributes.get("transpose_a", False) else x
+    y = y.T if attributes.get("transpose_b", False) else y
+    return np.asarray(x @ y)
+
+
+def _reshape(_: Attributes, x: Array, shape: Array) -> Array:
+    if shape.dtype.kind != "i" or shape.ndim != 1:
+        raise BundleError("the shape to give must be a row of integers")
+    if shape.min(initial=-1) < -1:
+        raise BundleError(f"it cannot be given the shape {shape.tolist()[:8]}")
+    return x.reshape(shape.tolist())
+
+
+def _concat(_: Attributes, first: Array, *rest: Array) -> Array:
+    *others, axis = rest
+    return np.concatenate([first, *others], axis=int(axis))
+
+
+def _softmax(_: Attributes, x: Array) -> Array:
+    powers = np.exp(x - x.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def _elu(_: Attributes, x: Array) -> Array:
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+
+def _add(_: Attributes, x: Array, y: Array) -> Array:
+    return np.asarray(x + y)
+
+
+OPERATIONS: dict[str, Operation] = {
+    "Placeholder": _placeholder,
+    "Const": _const,
+    "Identity": lambda _, x: x,
+    "Conv2D": _conv2d,
+    "BiasAdd": _bias_add,
+    "RealDiv": _real_div,
+    "Add": _add,
+    "AddV2": _add,
+    "Sub": lambda _, x, y: np.asarray(x - y),
+    "Mul": lambda _, x, y: np.asarray(x * y),
+    "MatMul": _matmul,
+    "Reshape": _reshape,
+    "ConcatV2": _concat,
+    "Relu": lambda _, x: np.maximum(x, 0),
+    "Tanh": lambda _, x: np.tanh(x),
+    "Sigmoid": lambda _, x: 0.5 * (1 + np.tanh(0.5 * x)),
+    "Elu": _elu,
+    "Softmax": _softmax,
+}
+
+BROADCASTING = ("RealDiv", "Add", "AddV2", "Sub", "Mul")
+VIEWS = ("Placeholder", "Const", "Identity", "Reshape")
+
+
+def cost(op: str, attributes: Attributes, inputs: list[Array]) -> tuple[int, int]:
+    """Say, before computing it, how many numbers an operation will hold and how many it will multiply."""
+    if op == "Conv2D":
+        positions = math.prod(_positions(attributes, *inputs)) * len(inputs[0])
+        patch = inputs[1].size // inputs[1].shape[3]
+        return positions * max(patch, inputs[1].shape[3]), positions * inputs[1].size
+    if op == "MatMul":
+        (rows, depth), (_, columns) = (
+            x.shape[::-1] if attributes.get(f"transpose_{side}", False) else x.shape
+            for side, x in zip("ab", inputs, strict=True)
+        )
+        return rows * columns, rows * depth * columns
+    if op in BROADCASTING:
+        size = math.prod(np.broadcast_shapes(*(x.shape for x in inputs)))
+        return size, size
+    size = 0 if op in VIEWS else sum(x.size for x in inputs)
+    return size, size
+
+
+def compute(op: str, attributes: Attributes, inputs: list[Array]) -> Array:
+    """Run one operation.
+
+    Raises:
+        BundleError: the inputs or attributes are not what the operation takes.
+    """
+    if op not in ("Reshape", "ConcatV2") and len({x.dtype for x in inputs}) > 1:
+        raise BundleError(f"it mixes {' and '.join(sorted({x.dtype.name for x in inputs}))}")
+    out = OPERATIONS[op](attributes, *inputs)
+    if out.dtype not in (np.float32, np.int32, np.int64):
+        raise BundleError(f"it gives {out.dtype.name}, but only float32, int32 and int64 are supported")
+    return out

@@ -1,0 +1,179 @@
+"""``params``: the dictionary that DeepRacer hands to a reward function, key by key as the original defines it.
+
+The definitions are those of spec/simulator.md 1.3; where the original's code and its documentation disagree, the
+documented meaning is kept (README, *What is followed, what is fixed*). Degrees, metres, metres a second, per cent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from racer_env.car import FRONT_POINT
+from racer_env.kernel import Floats, Ints, Records, kernel
+from racer_env.track import Geometry, Track, left_of_centre, on_road, project, waypoints_around, width_at
+
+
+class Param(NamedTuple):
+    """One key of ``params``."""
+
+    type: str
+    unit: str
+    range: str
+    meaning: str
+
+
+PARAMS: Mapping[str, Param] = {
+    "all_wheels_on_track": Param("bool", "", "", "all four wheel hubs are inside the borders; white lines count"),
+    "x": Param("float", "m", "", "position of the front of the car, 14 cm ahead of its middle"),
+    "y": Param("float", "m", "", "the same, the other axis"),
+    "heading": Param("float", "°", "(-180, 180]", "yaw of the car, counter-clockwise from the x axis"),
+    "distance_from_center": Param("float", "m", "0 …", "from the front of the car to the centre line"),
+    "projection_distance": Param("float", "m", "0 … track_length", "along the centre line to the car's projection"),
+    "progress": Param("float", "%", "0 … 100", "share of the lap since this episode's start"),
+    "steps": Param("float", "", "2 …", "steps of this episode; the first call sees 2"),
+    "speed": Param("float", "m/s", "0.1 … 4", "commanded speed of the chosen action"),
+    "steering_angle": Param("float", "°", "-30 … 30", "commanded steering of the chosen action, left positive"),
+    "track_width": Param("float", "m", "0 …", "between the borders at the car's place"),
+    "track_length": Param("float", "m", "0 …", "length of the centre line"),
+    "waypoints": Param("list of (float, float)", "m", "", "the centre line; on a loop the last equals the first"),
+    "closest_waypoints": Param("[int, int]", "index", "", "the waypoints behind and ahead of the car"),
+    "is_left_of_center": Param("bool", "", "", "the front of the car is on the left half of the road"),
+    "is_reversed": Param("bool", "", "", "the track is driven in reverse point order (not: the car turned around)"),
+    "is_offtrack": Param("bool", "", "", "no wheel hub is inside the borders"),
+    "is_crashed": Param("bool", "", "", "the car has run into an object"),
+    "closest_objects": Param("[int, int]", "index", "", "the objects behind and ahead; [0, 0] if there are none"),
+    "objects_location": Param("list of [float, float]", "m", "", "where the objects are"),
+    "objects_distance": Param("list of float", "m", "0 … track_length", "along the centre line to each object"),
+    "objects_distance_from_center": Param("list of float", "m", "0 …", "from each object to the centre line"),
+    "objects_left_of_center": Param("list of bool", "", "", "each object is on the left half of the road"),
+    "objects_speed": Param("list of float", "m/s", "0 …", "speed of each object"),
+    "objects_heading": Param("list of float", "°", "(-180, 180]", "yaw of each object"),
+    "object_in_camera": Param("bool", "", "", "the next object ahead is in the camera's view"),
+    "sim_time": Param("float", "s", "0 …", "the simulator's clock"),
+}
+
+#: What is measured of one car at one pose.
+SITUATION = np.dtype(
+    [
+        ("x", np.float64),  # m, front point
+        ("y", np.float64),
+        ("heading", np.float64),  # degrees
+        ("distance_from_center", np.float64),
+        ("projection_distance", np.float64),
+        ("share", np.float64),  # projection over length, 0 to 1
+        ("track_width", np.float64),
+        ("previous_waypoint", np.int64),
+        ("next_waypoint", np.int64),
+        ("nearest_waypoint", np.int64),  # of the two, the nearer in a straight line
+        ("is_left_of_center", np.bool_),
+        ("all_wheels_on_track", np.bool_),
+        ("is_offtrack", np.bool_),
+    ],
+    align=True,
+)
+
+
+@kernel
+def _degrees(yaw: float) -> float:
+    """Degrees in (-180, 180]."""
+    turns = math.degrees(yaw) % 360.0
+    return turns - 360.0 if turns > 180.0 else turns
+
+
+@kernel
+def _hubs_on_road(x: float, y: float, yaw: float, half_base: float, half_track: float, track: Geometry) -> int:
+    c, s = math.cos(yaw), math.sin(yaw)
+    on = 0
+    for ahead in (-half_base, half_base):
+        for left in (-half_track, half_track):
+            on += on_road(x + c * ahead - s * left, y + s * ahead + c * left, track)
+    return on
+
+
+@kernel
+def _nearest_of_two(x: float, y: float, points: Floats, previous: int, following: int) -> int:
+    a = math.hypot(points[previous, 0] - x, points[previous, 1] - y)
+    b = math.hypot(points[following, 0] - x, points[following, 1] - y)
+    return previous if a <= b else following
+
+
+@kernel
+def look(motion: Records, cars: Records, which: Ints, track: Geometry, out: Records) -> None:
+    """Measure the situations (n,) of the cars `which` (k,) where they stand on the track."""
+    for i in which:
+        m, s = motion[i], out[i]
+        s.x = m.x + FRONT_POINT * math.cos(m.yaw)
+        s.y = m.y + FRONT_POINT * math.sin(m.yaw)
+        s.heading = _degrees(m.yaw)
+        found = project(s.x, s.y, track.centre, track.grid)
+        s.distance_from_center = found.distance
+        s.projection_distance = found.station
+        s.share = found.station / track.length
+        s.track_width = width_at(found.x, found.y, track)
+        previous, following = waypoints_around(s.share, track.normal)
+        s.previous_waypoint, s.next_waypoint = previous, following
+        s.nearest_waypoint = _nearest_of_two(s.x, s.y, track.centre.points, previous, following)
+        s.is_left_of_center = left_of_centre(s.x, s.y, track)
+        hubs = _hubs_on_road(m.x, m.y, m.yaw, 0.5 * cars[i].wheelbase, 0.5 * cars[i].track_width, track)
+        s.all_wheels_on_track, s.is_offtrack = hubs == 4, hubs == 0
+
+
+def build(
+    track: Track,
+    situation: Records,
+    episode: Records,
+    command: Records,
+    cars: Sequence[int] | Ints,
+    time: Floats,
+) -> list[dict[str, Any]]:
+    """Make one dictionary for each of `cars` (k,), column by column.
+
+    Args:
+        track: gives the waypoints, one list shared by all dictionaries.
+        situation: `SITUATION` (n,).
+        episode: `racer_env.race.EPISODE` (n,).
+        command: `racer_env.car.COMMAND` (n,), as chosen.
+        cars: indices of the cars to build for.
+        time: the simulator's clock (n,), s.
+    """
+    s, e, c = situation[cars], episode[cars], command[cars]
+    n = len(s)
+    same = {
+        "track_length": track.length,
+        "waypoints": track.waypoints,
+        "is_reversed": track.is_reversed,
+        "is_crashed": False,
+        "object_in_camera": False,
+    }
+    columns = {
+        **{key: s[key].tolist() for key in _MEASURED},
+        "progress": e.progress.tolist(),
+        "steps": e.steps.astype(np.float64).tolist(),
+        "speed": c.speed.tolist(),
+        "steering_angle": c.steering_degrees.tolist(),
+        "closest_waypoints": np.stack((s.previous_waypoint, s.next_waypoint), axis=1).tolist(),
+        "closest_objects": [[0, 0] for _ in range(n)],
+        **{key: [[] for _ in range(n)] for key in _OBJECT_LISTS},
+        "sim_time": time[cars].tolist(),
+        **{key: [value] * n for key, value in same.items()},
+    }
+    rows = zip(*(columns[key] for key in PARAMS), strict=True)
+    return [dict(zip(PARAMS, row, strict=True)) for row in rows]
+
+
+_MEASURED = (
+    "all_wheels_on_track",
+    "x",
+    "y",
+    "heading",
+    "distance_from_center",
+    "projection_distance",
+    "track_width",
+    "is_left_of_center",
+    "is_offtrack",
+)
+_OBJECT_LISTS = tuple(key for key in PARAMS if key.startswith("objects_"))

@@ -1,0 +1,275 @@
+"""The rules of an episode and of a race: when it ends, what it costs, where a car starts and goes on.
+
+Times are seconds of simulated time, kept as whole control periods so that they add up exactly; lap times are whole
+milliseconds, with the moment of crossing the line interpolated between two control periods (the original rounds up
+to the next camera frame). Rules and their order: spec/simulator.md 5.1 to 5.3.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from racer_env.dynamics import CONTROL_RATE
+from racer_env.errors import RacerError
+from racer_env.kernel import Ints, Records, kernel
+from racer_env.track import Geometry, pose_on, project
+
+
+class Status(IntEnum):
+    """What a step was, in the original's words."""
+
+    PREPARE = 0
+    IN_PROGRESS = 1
+    LAP_COMPLETE = 2
+    CRASHED = 3
+    OFF_TRACK = 4
+    IMMOBILIZED = 5
+    TIME_UP = 6
+    REVERSED = 7
+    PAUSE = 8
+
+    @property
+    def label(self) -> str:
+        """As written in simtrace files."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Race:
+    """The rules of a race; the defaults are those of a training episode: any event ends it."""
+
+    laps: int = 1  #: to complete
+    continuous: bool = False  #: one flying run of `laps` laps instead of separate starts
+    resets: int = 0  #: how many events put the car back on the track before one ends the run
+    off_track_penalty: float = 2.0  #: s, standing still after leaving the track
+    collision_penalty: float = 5.0  #: s, after running into something
+    reversed_penalty: float | None = None  #: s, after driving backwards; None: as off track
+    immobilized_penalty: float = 0.0  #: s, after standing still
+    time_limit: float | None = None  #: s, of the whole run
+    start: float = 0.0  #: share of the lap where the first episode starts
+    advance: float = 0.0  #: share of the lap by which the start moves on after each episode
+    reversed_steps: int = 15  #: consecutive steps of falling progress that count as driving backwards
+    immobilized_steps: int = 15  #: consecutive steps without motion that count as standing still
+    max_steps: int = 100_000  #: of one episode
+
+    def __post_init__(self) -> None:
+        if self.laps < 1:
+            raise RacerError(f"a race needs at least 1 lap, not {self.laps}")
+        if self.resets < 0:
+            raise RacerError(f"resets must be 0 or more, not {self.resets}")
+        for name in ("off_track_penalty", "collision_penalty", "immobilized_penalty"):
+            if not getattr(self, name) >= 0.0:
+                raise RacerError(f"{name} must be 0 s or more, not {getattr(self, name)}")
+
+    @property
+    def rules(self) -> Rules:
+        """The numbers that the judge's kernel reads."""
+        back = self.off_track_penalty if self.reversed_penalty is None else self.reversed_penalty
+        return Rules(
+            self.laps,
+            self.continuous,
+            self.resets,
+            periods(self.off_track_penalty),
+            periods(self.collision_penalty),
+            periods(back),
+            periods(self.immobilized_penalty),
+            periods(self.time_limit) if self.time_limit is not None else 2**62,
+            self.reversed_steps,
+            self.immobilized_steps,
+            self.max_steps,
+        )
+
+
+#: A training episode of a time trial; starts advance by 5 % of the lap (spec/simulator.md 5.2).
+TIME_TRIAL = Race(advance=0.05)
+
+#: A race as the AWS League last ran them (spec/league.md 2.4): three flying laps, 5 s off track, at most 3 minutes.
+EVALUATION = Race(laps=3, continuous=True, resets=15, off_track_penalty=5.0, time_limit=180.0)
+
+
+def periods(seconds: float) -> int:
+    """Control periods in a time, rounded to the nearest."""
+    return round(seconds * CONTROL_RATE)
+
+
+class Rules(NamedTuple):
+    """A `Race` as the kernel reads it; times are control periods."""
+
+    laps: int
+    continuous: bool
+    resets: int
+    off_track_penalty: int
+    collision_penalty: int
+    reversed_penalty: int
+    immobilized_penalty: int
+    time_limit: int
+    reversed_steps: int
+    immobilized_steps: int
+    max_steps: int
+
+
+#: The course of one car's episode.
+EPISODE = np.dtype(
+    [
+        ("number", np.int64),  # episodes begun by this car, from 0
+        ("start", np.float64),  # share of the lap
+        ("steps", np.int64),  # from 1, the prepare step
+        ("progress", np.float64),  # per cent
+        ("previous_progress", np.float64),
+        ("x", np.float64),  # m, middle of the car when last judged
+        ("y", np.float64),
+        ("backward", np.int64),  # consecutive steps of falling progress
+        ("still", np.int64),  # consecutive steps without motion
+        ("pause", np.int64),  # control periods of penalty left
+        ("laps", np.int64),  # completed
+        ("lap_start", np.float64),  # control periods since the start of the episode
+        ("lap_milliseconds", np.int64),  # time of the lap completed in this step, else 0
+        ("off_track_count", np.int64),  # of the current lap, as are the three below
+        ("crash_count", np.int64),
+        ("immobilized_count", np.int64),
+        ("reversed_count", np.int64),
+        ("resets", np.int64),  # of the run
+        ("status", np.int64),  # `Status`
+        ("done", np.bool_),
+    ],
+    align=True,
+)
+
+STILL = 0.0003  #: m, motion in one step up to which a car counts as standing still
+
+_IN_PROGRESS, _LAP_COMPLETE = int(Status.IN_PROGRESS), int(Status.LAP_COMPLETE)
+_OFF_TRACK, _IMMOBILIZED, _REVERSED = int(Status.OFF_TRACK), int(Status.IMMOBILIZED), int(Status.REVERSED)
+_TIME_UP, _PAUSE, _PREPARE = int(Status.TIME_UP), int(Status.PAUSE), int(Status.PREPARE)
+
+
+@kernel
+def progress_after(share: float, start: float, previous: float) -> float:
+    """Progress in per cent, not yet cut at 100, with the original's rules for crossing the line (1.4)."""
+    progress = 100.0 * (share - start)
+    if progress <= 0.0:
+        progress += 100.0
+    if previous > progress + 50.0:
+        progress += 100.0
+    if progress > previous + 50.0:
+        progress -= 100.0
+    return progress
+
+
+@kernel
+def begin(motion: Records, episode: Records, which: Ints, track: Geometry, advance: float, first: bool) -> None:
+    """Put the cars `which` (k,) at the start of a new episode; starts advance unless it is the `first` one."""
+    for i in which:
+        m, e = motion[i], episode[i]
+        start = e.start if first else (e.start + advance) % 1.0
+        number = e.number if first else e.number + 1
+        m.x, m.y, m.yaw = pose_on(track.centre, start * track.length, track.closed)
+        m.speed, m.steering, m.yaw_rate = 0.0, 0.0, 0.0
+        e.number, e.start, e.steps = number, start, 1
+        e.previous_progress, e.backward, e.still, e.pause = 0.0, 0, 0, 0
+        e.laps, e.lap_start, e.lap_milliseconds, e.resets = 0, 0.0, 0, 0
+        e.off_track_count, e.crash_count, e.immobilized_count, e.reversed_count = 0, 0, 0, 0
+        e.x, e.y = m.x, m.y
+        e.status, e.done = _PREPARE, False
+
+
+@kernel
+def first_progress(episode: Records, situation: Records, which: Ints) -> None:
+    """Set the progress of the prepare step, which has no step before it."""
+    for i in which:
+        e = episode[i]
+        e.progress = min(progress_after(situation[i].share, e.start, 0.0), 100.0)
+
+
+@kernel
+def judge(motion: Records, episode: Records, situation: Records, rules: Rules, track: Geometry) -> None:
+    """Count a step, measure progress and apply the rules, for every car (n,), before the action moves anything.
+
+    A car that must go back is put back here; its penalty is served in the steps that follow.
+    """
+    for i in range(episode.size):
+        m, e, s = motion[i], episode[i], situation[i]
+        e.steps += 1
+        e.previous_progress = 0.0 if e.progress >= 100.0 else e.progress
+        uncut = progress_after(s.share, e.start, e.previous_progress)
+        e.progress = min(uncut, 100.0)
+        e.lap_milliseconds = 0
+        _count_streaks(m, e)
+        e.status, e.done = _IN_PROGRESS, False
+        if e.steps - 1 > rules.time_limit:
+            e.status, e.done = _TIME_UP, True
+        elif e.progress >= 100.0:
+            _complete_lap(e, uncut, rules)
+        elif e.pause > 0:
+            e.status = _PAUSE
+        elif s.is_offtrack:
+            e.off_track_count += 1
+            _penalise(m, e, _OFF_TRACK, rules.off_track_penalty, rules, track)
+        elif e.still >= rules.immobilized_steps:
+            e.immobilized_count += 1
+            _penalise(m, e, _IMMOBILIZED, rules.immobilized_penalty, rules, track)
+        elif e.backward >= rules.reversed_steps:
+            e.reversed_count += 1
+            _penalise(m, e, _REVERSED, rules.reversed_penalty, rules, track)
+        if e.steps >= rules.max_steps:
+            e.done = True
+
+
+@kernel
+def _count_streaks(m: Records, e: Records) -> None:
+    """Count consecutive steps of standing still and of falling progress; a penalty does not count."""
+    moving = math.hypot(m.x - e.x, m.y - e.y) > STILL
+    e.x, e.y = m.x, m.y
+    e.still = 0 if moving or e.pause > 0 else e.still + 1
+    e.backward = e.backward + 1 if e.progress < e.previous_progress and e.pause == 0 else 0
+
+
+@kernel
+def _complete_lap(e: Records, uncut: float, rules: Rules) -> None:
+    gained = uncut - e.previous_progress
+    share = (100.0 - e.previous_progress) / gained if gained > 0.0 else 1.0
+    crossing = e.steps - 2 + share  # control periods; the pose of step k is that of time k - 1
+    e.lap_milliseconds = round((crossing - e.lap_start) * 1000.0 / CONTROL_RATE)
+    e.lap_start = crossing
+    e.laps += 1
+    if not rules.continuous or e.laps >= rules.laps:
+        e.status, e.done = _LAP_COMPLETE, True
+
+
+@kernel
+def _penalise(m: Records, e: Records, status: int, penalty: int, rules: Rules, track: Geometry) -> None:
+    e.status = status
+    if e.resets >= rules.resets:
+        e.done = True
+        return
+    e.resets += 1
+    e.pause = penalty
+    e.still, e.backward = 0, 0
+    _put_back(m, e, track)
+
+
+@kernel
+def _put_back(m: Records, e: Records, track: Geometry) -> None:
+    """Put a car where its previous progress was, on the nearer of the two lanes, at rest."""
+    station = (e.start + 0.01 * e.previous_progress) * track.length
+    x, y, _ = pose_on(track.centre, station, track.closed)
+    inner = project(x, y, track.inner_lane, track.grid).station
+    outer = project(x, y, track.outer_lane, track.grid).station
+    a = pose_on(track.inner_lane, inner, track.closed)
+    b = pose_on(track.outer_lane, outer, track.closed)
+    nearer_inner = math.hypot(a[0] - m.x, a[1] - m.y) < math.hypot(b[0] - m.x, b[1] - m.y)
+    m.x, m.y, m.yaw = a if nearer_inner else b
+    m.speed, m.steering, m.yaw_rate = 0.0, 0.0, 0.0
+    e.x, e.y = m.x, m.y
+
+
+@kernel
+def serve(episode: Records) -> None:
+    """Let one control period of every penalty pass."""
+    for i in range(episode.size):
+        if episode[i].pause > 0:
+            episode[i].pause -= 1

@@ -1,0 +1,94 @@
+"""Many cars behind Gymnasium's vector interface, on the batch simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from racer_env.car import ActionSpace, Car
+from racer_env.dynamics import CONTROL_RATE
+from racer_env.env import Reward, action_space_of, make_simulator, observation_space_of
+from racer_env.kernel import Bools, Floats
+from racer_env.race import TIME_TRIAL, Race, Status
+from racer_env.sensors import Sensor
+from racer_env.simulator import Observations
+from racer_env.track import Track
+
+
+class RacerVectorEnv(VectorEnv[Observations, Any, npt.NDArray[Any]]):
+    """`num_envs` cars; arguments as `racer_env.env.RacerEnv`.
+
+    A car whose episode ends is reset in the same step (``AutoresetMode.SAME_STEP``): the observation is that of its
+    next episode. ``infos["final_obs"]`` and ``infos["final_info"]`` then hold the last of the old one, in the rows
+    where ``infos["_final_obs"]`` is true.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012
+        "render_modes": ["rgb_array"],
+        "render_fps": CONTROL_RATE,
+        "autoreset_mode": AutoresetMode.SAME_STEP,
+    }
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        track: str | Path | Track = "oval",
+        reward_function: Reward = None,
+        sensors: Sequence[str | Sensor] = ("FRONT_FACING_CAMERA",),
+        car: str | Car = "deepracer_v6",
+        action_space: str | Path | ActionSpace | None = None,
+        race: Race = TIME_TRIAL,
+        render_mode: str | None = None,
+    ):
+        self.simulator = make_simulator(track, reward_function, sensors, car, action_space, race, num_envs)
+        self.num_envs, self.render_mode = num_envs, render_mode
+        self.single_action_space = action_space_of(self.simulator.actions)
+        self.single_observation_space = observation_space_of(self.simulator.sensors)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self._scenes: list[Any] = []
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observations, dict[str, Any]]:
+        """Start every car's episode, or those of ``options["reset_mask"]``; with a `seed`, all begin anew."""
+        if seed is not None:
+            self.simulator.restart(seed if isinstance(seed, int) else seed[0] or 0)
+        mask = options.get("reset_mask") if options else None
+        return _copied(self.simulator.reset(mask)), {}
+
+    def step(self, actions: Any) -> tuple[Observations, Floats, Bools, Bools, dict[str, Any]]:
+        """Drive one control period, 1/15 s."""
+        step = self.simulator.step(np.asarray(actions))
+        done = step.done.copy()
+        truncated = done & (step.episode.status == Status.IN_PROGRESS)
+        infos = self._infos()
+        if done.any():
+            infos |= {"final_info": infos, "final_obs": _copied(step.observations)}
+            infos |= {"_final_info": done, "_final_obs": done}
+            self.simulator.reset(done)
+        return _copied(step.observations), step.rewards.copy(), done & ~truncated, truncated, infos
+
+    def _infos(self) -> dict[str, Any]:
+        e = self.simulator.state.episode
+        labels = np.array([Status(s).label for s in e.status.tolist()], dtype=object)
+        return {"status": labels, "progress": e.progress.copy(), "steps": e.steps.copy()}
+
+    def render(self) -> tuple[Any, ...] | None:
+        """Give a picture (h, w, 3) of every car."""
+        if self.render_mode is None:
+            return None
+        from racer_env.render.scene import Scene  # noqa: PLC0415
+
+        self._scenes = self._scenes or [Scene(self.simulator, car) for car in range(self.num_envs)]
+        return tuple(scene.draw() for scene in self._scenes)
+
+
+def _copied(observations: Observations) -> Observations:
+    return {name: values.copy() for name, values in observations.items()}

@@ -1,0 +1,225 @@
+"""The laws of score and rank, and the published boards of the 2021 season."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from league.rules import Entry, Lap, Ranking, Score, Standing, score, standings
+
+BOARDS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "leaderboards_2021"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+RANKINGS = {
+    "BEST_LAP_TIME": Ranking.BEST_LAP,
+    "TOTAL_TIME": Ranking.TOTAL_TIME,
+    "AVG_LAP_TIME": Ranking.AVERAGE_LAP,
+}
+
+lap_values = st.builds(
+    Lap,
+    trial=st.just(1),
+    time_ms=st.integers(1, 100_000),
+    completion_percentage=st.sampled_from([100.0, 100.0, 100.0, 62.5, 0.0]),
+    off_track_count=st.integers(0, 5),
+)
+lap_lists = st.lists(lap_values, max_size=8)
+
+
+def driven(*times: int, off_tracks: Sequence[int] = ()) -> list[Lap]:
+    """Valid laps; a negative time is that of an unfinished lap at 40 %."""
+    counts = [*off_tracks, *[0] * (len(times) - len(off_tracks))]
+    return [
+        Lap(i + 1, abs(t), 100.0 if t >= 0 else 40.0, off_track_count=n)
+        for i, (t, n) in enumerate(zip(times, counts, strict=True))
+    ]
+
+
+def finished(time_ms: int) -> Score:
+    return Score(time_ms, 100.0, 1, 0)
+
+
+def dnf(progress: float) -> Score:
+    return Score(None, progress, 0, 0)
+
+
+def board(*scores: tuple[str, Score]) -> tuple[Standing, ...]:
+    """The board of submissions made one second after the other."""
+    return standings(Entry(racer, i, START + timedelta(seconds=i), made) for i, (racer, made) in enumerate(scores))
+
+
+def places(made: Sequence[Standing]) -> list[tuple[str, str]]:
+    return [(s.place, s.entry.racer) for s in made]
+
+
+def test_the_best_lap_is_the_fastest_valid_lap() -> None:
+    assert score(driven(9000, 8000, 8500), Ranking.BEST_LAP, 1).time_ms == 8000
+
+
+def test_an_unfinished_lap_is_never_the_best_lap() -> None:
+    assert score(driven(9000, -100), Ranking.BEST_LAP, 1).time_ms == 9000
+
+
+def test_the_total_adds_up_valid_laps_only() -> None:
+    assert score(driven(9000, 8000, 7000, -500), Ranking.TOTAL_TIME, 3).time_ms == 24000
+
+
+def test_the_average_is_of_the_best_window_and_rounded_down() -> None:
+    assert score(driven(9000, 8000, 8001, 9500), Ranking.AVERAGE_LAP, 2).time_ms == 8000
+
+
+def test_a_window_does_not_reach_across_an_unfinished_lap() -> None:
+    assert score(driven(9000, 9001, -10, 1000), Ranking.AVERAGE_LAP, 2).time_ms == 9000
+
+
+@pytest.mark.parametrize("ranking", Ranking)
+def test_a_drive_qualifies_by_valid_laps_in_a_row(ranking: Ranking) -> None:
+    assert score(driven(9000, -10, 9000), ranking, 2).time_ms is None
+    assert score(driven(-10, 9000, 9000), ranking, 2).time_ms is not None
+
+
+@pytest.mark.parametrize("ranking", Ranking)
+def test_nothing_driven_is_a_dnf_without_progress(ranking: Ranking) -> None:
+    assert score([], ranking, 1) == Score(None, 0.0, 0, 0)
+
+
+def test_a_dnf_keeps_its_progress_over_the_laps_it_completed() -> None:
+    assert score(driven(9000, -9000), Ranking.TOTAL_TIME, 3) == Score(None, 140.0, 1, 0)
+    assert score(driven(-9000), Ranking.TOTAL_TIME, 3).progress_percentage == 40.0
+
+
+def test_off_tracks_are_those_of_the_laps_that_count() -> None:
+    laps = driven(9000, 8000, 8500, off_tracks=[4, 1, 2])
+    assert score(laps, Ranking.BEST_LAP, 1).off_track_count == 1
+    assert score(laps, Ranking.AVERAGE_LAP, 2).off_track_count == 3
+    assert score(laps, Ranking.TOTAL_TIME, 3).off_track_count == 7
+    assert score(driven(-9000, off_tracks=[3]), Ranking.BEST_LAP, 1).off_track_count == 3
+
+
+@given(lap_lists, st.integers(1, 4))
+def test_best_is_at_most_average_is_at_most_total(laps: list[Lap], minimum: int) -> None:
+    order = (Ranking.BEST_LAP, Ranking.AVERAGE_LAP, Ranking.TOTAL_TIME)
+    times = [score(laps, ranking, minimum).time_ms for ranking in order]
+    finishes = [time for time in times if time is not None]
+    assert len(finishes) in (0, 3)
+    assert finishes == sorted(finishes)
+
+
+@given(lap_lists.filter(bool), st.sampled_from(Ranking), st.integers(1, 3), st.data())
+def test_a_slower_lap_never_improves_a_score(
+    laps: list[Lap], ranking: Ranking, minimum: int, data: st.DataObject
+) -> None:
+    i = data.draw(st.integers(0, len(laps) - 1))
+    slower = [*laps]
+    slower[i] = Lap(1, laps[i].time_ms + 5000, laps[i].completion_percentage)
+    assert score(laps, ranking, minimum).order <= score(slower, ranking, minimum).order
+
+
+def test_a_lap_counts_every_way_of_being_put_back() -> None:
+    assert Lap(1, 9000, 100.0, "", 1, 2, 3, 4).reset_count == 10
+
+
+def test_the_lower_score_stands_higher_and_gaps_count_from_the_winner() -> None:
+    made = board(("ann", finished(9000)), ("bob", finished(8000)))
+    assert places(made) == [("1", "bob"), ("2", "ann")]
+    assert [s.gap_ms for s in made] == [0, 1000]
+
+
+def test_a_racer_stands_with_the_best_submission_and_all_are_counted() -> None:
+    made = board(("ann", finished(9000)), ("ann", dnf(50.0)), ("ann", finished(8000)), ("ann", finished(8500)))
+    assert [(s.entry.submission, s.submissions) for s in made] == [(2, 4)]
+
+
+def test_an_equal_score_does_not_replace_the_earlier_submission() -> None:
+    made = board(("ann", finished(9000)), ("bob", finished(9000)), ("ann", finished(9000)))
+    assert [(s.entry.racer, s.entry.submission) for s in made] == [("ann", 0), ("bob", 1)]
+
+
+def test_equal_scores_share_the_position_earlier_submission_first_and_the_next_is_left_out() -> None:
+    made = board(("ann", finished(9000)), ("bob", finished(8000)), ("cy", finished(9000)), ("di", finished(9500)))
+    assert places(made) == [("1", "bob"), ("=2", "ann"), ("=2", "cy"), ("4", "di")]
+
+
+def test_at_the_same_moment_the_lower_submission_number_is_first() -> None:
+    made = standings([Entry("bob", 2, START, finished(9000)), Entry("ann", 1, START, finished(9000))])
+    assert places(made) == [("=1", "ann"), ("=1", "bob")]
+
+
+def test_dnfs_stand_below_every_finisher_further_progress_first_and_have_no_gap() -> None:
+    made = board(("ann", dnf(250.0)), ("bob", dnf(97.0)), ("cy", finished(999_999)), ("di", dnf(97.0)))
+    assert places(made) == [("1", "cy"), ("2", "ann"), ("=3", "bob"), ("=3", "di")]
+    assert [s.gap_ms for s in made] == [0, None, None, None]
+
+
+def test_an_empty_race_has_an_empty_board() -> None:
+    assert standings([]) == ()
+
+
+scores = st.one_of(st.integers(1, 20).map(finished), st.integers(0, 20).map(dnf))
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), scores), max_size=30), st.randoms())
+def test_a_board_does_not_depend_on_the_order_it_is_made_from(made: list[tuple[str, Score]], random: Random) -> None:
+    entries = [Entry(racer, i, START + timedelta(seconds=i), s) for i, (racer, s) in enumerate(made)]
+    mixed = random.sample(entries, len(entries))
+    assert standings(mixed) == standings(entries)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), scores), max_size=30))
+def test_racers_share_a_position_exactly_if_their_scores_are_equal(made: list[tuple[str, Score]]) -> None:
+    ranked = board(*made)
+    assert len({s.entry.racer for s in ranked}) == len(ranked) == len({racer for racer, _ in made})
+    for i, s in enumerate(ranked):
+        better = [o for o in ranked if o.entry.score.order < s.entry.score.order]
+        equal = [o for o in ranked if o.entry.score.order == s.entry.score.order]
+        assert s.position == len(better) + 1 <= i + 1
+        assert s.tied == (len(equal) > 1)
+
+
+def published_boards() -> list[dict[str, str]]:
+    if not BOARDS.is_dir():
+        return []
+    with (BOARDS / "index.csv").open(newline="") as index:
+        return list(csv.DictReader(index))
+
+
+def laps_of(row: dict[str, str]) -> list[Lap]:
+    """Laps that have the best and the total time of a published row."""
+    count = int(row["LapCount"])
+    if count == 0:
+        return [Lap(1, 180_000, float(2**63 - 1 - int(row["RankingScore"])))]
+    best, total = int(float(row["BestLapTime"])), int(float(row["TotalLapTime"]))
+    if count == 1:
+        return driven(best)
+    rest, others = total - best, count - 1
+    return driven(best, *[rest // others] * (others - 1), rest - rest // others * (others - 1))
+
+
+@pytest.mark.skipif(not BOARDS.is_dir(), reason="the published boards are not here")
+@pytest.mark.parametrize("race", published_boards(), ids=lambda race: race["file"][:10])
+def test_a_published_board_comes_out_with_its_scores_and_its_order(race: dict[str, str]) -> None:
+    with (BOARDS / race["file"]).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    ranking, minimum = RANKINGS[race["timing_method"]], int(race["minimum_laps"])
+    entries = []
+    for i, row in enumerate(rows):
+        made = score(laps_of(row), ranking, minimum)
+        best = min(int(row["RankingScore"]), 2**62)
+        assert made.time_ms == (best if best < 2**62 else None)
+        at = datetime.fromtimestamp(int(row["SubmissionTime"]) / 1000, UTC)
+        entries.append(Entry(row["Racer"], i, at, made))
+    ranked = standings(entries)
+    published = [int(rows[s.entry.submission]["Rank"]) for s in ranked]
+    tied = {s.position for s in ranked if s.tied}
+    for a, b in pairwise(range(len(ranked))):
+        assert published[a] < published[b] or ranked[a].position == ranked[b].position
+    assert [s.position for s in ranked if s.position not in tied] == [
+        p for s, p in zip(ranked, published, strict=True) if s.position not in tied
+    ]

@@ -1,0 +1,113 @@
+"""Driving a race with a run's checkpoint or a bundle, and keeping the record of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from racer_env import driver as driving
+from racer_env.bundle import Bundle
+from racer_env.car import Car
+from racer_env.driver import Driver, RaceResult
+from racer_env.kernel import Floats
+from racer_env.metadata import ModelMetadata
+from racer_env.network import NetworkDriver
+from racer_env.race import Race, Status
+from racer_env.simulator import Simulator, Step
+from racer_env.trace import TraceRecorder, TraceRow
+from racer_env.track import Track
+from training.records import LABELS, write_evaluation
+from training.run_folder import RunFolder
+from training.trainer import load_driver
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A driver that can be evaluated, and what is known of it."""
+
+    driver: Driver
+    metadata: ModelMetadata
+    car: Car | None = None  #: the car of its run, if it comes from one
+    track: Track | None = None  #: the track of its run
+    run: RunFolder | None = None
+
+    @classmethod
+    def open(cls, path: Path, which: str = "best") -> Contender:
+        """Open a run folder or a bundle."""
+        if path.is_dir():
+            from racer_env.car import find_car  # noqa: PLC0415
+
+            run = RunFolder.open(path)
+            return cls(load_driver(run, which), run.model.metadata, find_car(run.settings.car), run.track, run)
+        bundle = Bundle.open(path)
+        return cls(NetworkDriver(bundle), bundle.metadata)
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A race that was driven, step by step."""
+
+    result: RaceResult
+    path: Floats  #: (k, 2) m, the car's middle
+    speed: Floats  #: (k,) m/s
+    records: list[list[TraceRow]]  #: an episode each
+
+
+class _Watch:
+    """Keeps every step of a race."""
+
+    def __init__(self) -> None:
+        self.path: list[tuple[float, float]] = []
+        self.speed: list[float] = []
+        self.records: list[list[TraceRow]] = []
+        self._recorder: TraceRecorder | None = None
+
+    def __call__(self, simulator: Simulator, step: Step | None) -> None:
+        self._recorder = self._recorder or TraceRecorder(simulator)
+        if step is None:
+            self._recorder.begin([0])
+        else:
+            self.records += [rows for _, rows in self._recorder.add(step, simulator.chosen)]
+        m = simulator.state.motion[0]
+        self.path.append((float(m.x), float(m.y)))
+        self.speed.append(float(m.speed))
+
+
+def drive(contender: Contender, track: Track, race: Race, seed: int = 0, car: Car | None = None) -> Drive:
+    """Drive a race and keep every step of it."""
+    watch = _Watch()
+    result = driving.race(
+        contender.driver, track, contender.metadata, race, seed, car=car or contender.car, watch=watch
+    )
+    return Drive(result, np.array(watch.path), np.array(watch.speed), watch.records)
+
+
+def keep(run: RunFolder, drive: Drive) -> str:
+    """Write a drive into its run as the original writes evaluations; give the folder's name."""
+    return write_evaluation(run, drive.records, [metric_row(lap) for lap in lap_dicts(drive.result)])
+
+
+def lap_dicts(result: RaceResult) -> list[dict[str, Any]]:
+    """Laps as plain values, with the start of each in simulated milliseconds."""
+    start, rows = 0, []
+    for lap in result.laps:
+        rows.append({**asdict(lap), "reset_count": lap.reset_count, "start_ms": start})
+        start += lap.time_ms
+    return rows
+
+
+def metric_row(lap: dict[str, Any]) -> dict[str, Any]:
+    """A lap as EvaluationMetrics holds it (spec/simulator.md 6.5)."""
+    counts = ("crash_count", "immobilized_count", "off_track_count", "reversed_count", "reset_count")
+    return {
+        "completion_percentage": int(lap["completion_percentage"]),
+        "metric_time": lap["start_ms"] + lap["time_ms"],
+        "start_time": lap["start_ms"],
+        "elapsed_time_in_milliseconds": lap["time_ms"],
+        "episode_status": LABELS[Status[lap["status"].upper()]],
+        **{count: lap[count] for count in counts},
+        "trial": lap["trial"],
+    }

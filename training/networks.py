@@ -1,0 +1,168 @@
+"""What learns: the driver's network, which sees what the car sees, and a critic, which may see the car's state.
+
+The driver's networks are the original's three (spec/simulator.md 7.3) and a compact one of ours that costs less than
+a fifth of SHALLOW on a CPU. Only the driver is exported; the critic exists to train it, so by default it sees the
+exact state of the car instead of a second copy of the camera's network (*asymmetric actor critic*, Pinto et al.,
+2017, arXiv:1710.06542).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.distributions import Distribution
+from stable_baselines3.common.policies import MultiInputActorCriticPolicy
+from stable_baselines3.common.preprocessing import preprocess_obs
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import nn
+
+from racer_env.metadata import STATE
+
+Convolution = tuple[int, int, int]  #: filters, kernel, stride
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A driver's network: convolutions on the picture, dense layers on it, and a dense middleware; all ReLU."""
+
+    convolutions: tuple[Convolution, ...]
+    embedder: tuple[int, ...] = ()
+    middleware: tuple[int, ...] = (512,)
+
+
+ARCHITECTURES: Mapping[str, Architecture] = {
+    "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW": Architecture(((32, 8, 4), (64, 4, 2), (64, 3, 1))),
+    "DEEP_CONVOLUTIONAL_NETWORK": Architecture(((32, 5, 2), (32, 3, 1), (64, 3, 2), (64, 3, 1)), (64,)),
+    "DEEP_CONVOLUTIONAL_NETWORK_DEEP": Architecture(
+        ((32, 8, 4), (32, 4, 2), (64, 4, 2), (64, 3, 1)), (512, 512), (256, 128)
+    ),
+    "compact": Architecture(((16, 8, 8), (32, 3, 2), (32, 3, 1)), (), (128,)),
+}
+
+
+class Embedder(BaseFeaturesExtractor):
+    """Turns a dictionary of observations into features for the driver.
+
+    Attributes:
+        keys: the sensors it reads, in order.
+        embedders: one module for each, whose outputs are concatenated and go through `middleware`.
+    """
+
+    def __init__(self, space: spaces.Dict, architecture: str, keys: Sequence[str]):
+        chosen = ARCHITECTURES[architecture]
+        width = 128 if keys == [STATE] else chosen.middleware[-1]
+        super().__init__(space, width)
+        self.keys = list(keys)
+        self.embedders = nn.ModuleDict({key: _embedder(space[key], chosen) for key in self.keys})
+        with torch.no_grad():
+            joined = sum(self.embedders[key](torch.zeros(1, *_shape(space[key]))).shape[1] for key in self.keys)
+        self.middleware = _dense(joined, (128,) if keys == [STATE] else chosen.middleware)
+
+    def forward(self, observations: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Features (n, width) of observations that are already scaled to [0, 1]."""
+        parts = [self.embedders[key](observations[key]) for key in self.keys]
+        features: torch.Tensor = self.middleware(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))
+        return features
+
+
+def _shape(space: spaces.Space[Any]) -> tuple[int, ...]:
+    assert space.shape is not None
+    return space.shape
+
+
+def _embedder(space: spaces.Space[Any], architecture: Architecture) -> nn.Sequential:
+    shape = _shape(space)
+    if len(shape) != 3:
+        return _dense(shape[0], (128,))
+    layers: list[nn.Module] = []
+    channels = shape[0]
+    for filters, kernel, stride in architecture.convolutions:
+        layers += [nn.Conv2d(channels, filters, kernel, stride), nn.ReLU()]
+        channels = filters
+    layers.append(nn.Flatten())
+    with torch.no_grad():
+        size = nn.Sequential(*layers)(torch.zeros(1, *shape)).shape[1]
+    return nn.Sequential(*layers, *_dense(size, architecture.embedder))
+
+
+def _dense(inputs: int, widths: Sequence[int]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for width in widths:
+        layers += [nn.Linear(inputs, width), nn.ReLU()]
+        inputs = width
+    return nn.Sequential(*layers)
+
+
+class DriverPolicy(MultiInputActorCriticPolicy):
+    """A stable-baselines3 policy whose driver and critic have networks of their own.
+
+    Args:
+        architecture: a name of `ARCHITECTURES`.
+        driver_keys: the sensors that the driver sees.
+        critic_keys: the sensors that the critic sees.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Dict,
+        action_space: spaces.Space[Any],
+        lr_schedule: Callable[[float], float],
+        *,
+        architecture: str,
+        driver_keys: Sequence[str],
+        critic_keys: Sequence[str],
+        **kwargs: Any,
+    ):
+        self._critic = {"architecture": architecture, "keys": list(critic_keys)}
+        kwargs |= {"share_features_extractor": False, "net_arch": []}
+        kwargs |= {"features_extractor_class": Embedder}
+        kwargs |= {"features_extractor_kwargs": {"architecture": architecture, "keys": list(driver_keys)}}
+        super().__init__(observation_space, action_space, lr_schedule, **kwargs)
+
+    def _build(self, lr_schedule: Callable[[float], float]) -> None:
+        """Give driver and critic different eyes before everything else is built."""
+        self.vf_features_extractor = Embedder(self.observation_space, **self._critic)  # type: ignore[arg-type]
+        super()._build(lr_schedule)
+        self.value_net = nn.Linear(self.vf_features_extractor.features_dim, 1)
+        nn.init.orthogonal_(self.value_net.weight, 1.0)
+        self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
+
+    def extract_features(self, obs: Any, features_extractor: BaseFeaturesExtractor | None = None) -> Any:
+        """Scale and embed what each network reads, and nothing else."""
+        if features_extractor is not None:
+            return _features(self, obs, features_extractor)
+        return tuple(_features(self, obs, e) for e in (self.pi_features_extractor, self.vf_features_extractor))
+
+    def get_distribution(self, obs: Any) -> Distribution:
+        """Distribution of actions for observations (n, ...)."""
+        latent = self.mlp_extractor.forward_actor(_features(self, obs, self.pi_features_extractor))
+        return self._get_action_dist_from_latent(latent)
+
+    def predict_values(self, obs: Any) -> torch.Tensor:
+        """The critic's values (n, 1)."""
+        values: torch.Tensor = self.value_net(_features(self, obs, self.vf_features_extractor))
+        return values
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        data = super()._get_constructor_parameters()
+        driver = self.features_extractor_kwargs
+        for key in ("net_arch", "features_extractor_class", "features_extractor_kwargs"):
+            data.pop(key)
+        return data | {
+            "architecture": driver["architecture"],
+            "driver_keys": driver["keys"],
+            "critic_keys": self._critic["keys"],
+        }
+
+
+def _features(policy: DriverPolicy, obs: Mapping[str, torch.Tensor], embedder: nn.Module) -> torch.Tensor:
+    assert isinstance(embedder, Embedder)
+    space = policy.observation_space
+    assert isinstance(space, spaces.Dict)
+    scaled = {key: preprocess_obs(obs[key], space[key]) for key in embedder.keys}
+    features: torch.Tensor = embedder(scaled)
+    return features

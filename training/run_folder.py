@@ -1,0 +1,193 @@
+"""A run folder: everything about one training, in DeepRacer-for-cloud's single-worker layout plus our own files.
+
+=============================== =========================================================================
+reward_function.py              the user's file, as it was trained with
+model/model_metadata.json       sensors and action space, every key written out
+ip/hyperparameters.json         hyperparameters, every key written out
+training-simtrace/              N-iteration.csv, a fixed number of episodes in each
+metrics/TrainingMetrics.json    one row an episode
+evaluation-<14 digits>/         simtrace and metrics of one `racer evaluate`
+settings.json                   ours: track, car, network, seed and sizes, resolved
+provenance.json                 ours: versions, hashes and the machine
+track.npy                       ours: the route that was driven
+checkpoints/last.zip, best.zip  ours: stable-baselines3's format, with course.json in it
+tensorboard/                    ours: what stable-baselines3 logs
+logs/reward.log                 ours: what the reward function printed
+=============================== =========================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import platform
+import sys
+import zipfile
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from racer_env.errors import RacerError
+from racer_env.metadata import ModelMetadata
+from racer_env.reward import RewardFunction
+from racer_env.track import Track
+from training.model_folder import Hyperparameters, ModelFolder, to_json
+
+PACKAGES = ("racer18", "gymnasium", "numba", "numpy", "stable-baselines3", "torch")
+
+
+class RunError(RacerError):
+    """A run folder that is missing, taken, or not one of ours."""
+
+
+class Settings(BaseModel):
+    """How a run trains, beyond what DeepRacer's files say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    track: str  #: its name
+    reverse: bool = False
+    car: str
+    network: str  #: a name of `training.networks.ARCHITECTURES`
+    critic: str = "STATE"  #: what the critic sees: STATE or the driver's own sensors
+    seed: int = 0
+    cars: int = Field(32, ge=1)  #: that gather experience at the same time
+    steps_per_car: int = Field(80, ge=1)  #: in one iteration
+    evaluate_every: int = Field(2, ge=1)  #: iterations
+
+
+@dataclass
+class Course:
+    """How far a run has come."""
+
+    steps: int = 0
+    iterations: int = 0
+    episodes: int = 0
+    seconds: float = 0.0  #: spent training, over all sessions
+    laps_in_a_row: int = 0  #: complete evaluation laps up to now
+    first_lap_steps: int | None = None  #: when an evaluation lap was complete for the first time
+    metric_rows: int = 0
+    best_completion: float = -1.0  #: per cent, mean of an evaluation
+    best_lap_ms: float = float("inf")  #: mean of an evaluation whose laps were all complete
+    best_steps: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)  #: one entry an evaluation
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths and files of a run."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path, model: ModelFolder, settings: Settings, track: Track) -> RunFolder:
+        """Make the folder of a new run. Raises `RunError` if it holds anything already."""
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunError(f"{path} exists already; choose another --run, or go on with --resume {path}")
+        run = cls(path)
+        for folder in ("model", "ip", "metrics", "training-simtrace", "checkpoints", "tensorboard", "logs"):
+            (path / folder).mkdir(parents=True, exist_ok=True)
+        write(path / "reward_function.py", model.reward.read_bytes())
+        write(path / "model" / "model_metadata.json", model.metadata.to_json())
+        write(path / "ip" / "hyperparameters.json", to_json(model.hyperparameters.model_dump()))
+        write(path / "track.npy", _npy(track.route))
+        write(path / "provenance.json", to_json(_provenance(model, track)))
+        write(path / "settings.json", to_json(settings.model_dump()))
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Open the folder of an existing run. Raises `RunError` if it is none."""
+        if not (path / "settings.json").is_file():
+            raise RunError(f"{path} is not a run folder: it has no settings.json")
+        return cls(path)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings it was made with."""
+        file = self.path / "settings.json"
+        try:
+            return Settings.model_validate_json(file.read_bytes())
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise RunError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+    @property
+    def model(self) -> ModelFolder:
+        """DeepRacer's three files."""
+        return ModelFolder(
+            self.path / "reward_function.py",
+            ModelMetadata.read(self.path / "model" / "model_metadata.json"),
+            Hyperparameters.read(self.path / "ip" / "hyperparameters.json"),
+        )
+
+    @property
+    def track(self) -> Track:
+        """The track, exactly as trained on."""
+        settings = self.settings
+        route = np.load(self.path / "track.npy", allow_pickle=False)
+        return Track(settings.track, route, settings.reverse)
+
+    def checkpoint(self, which: str) -> Path:
+        """Path of the checkpoint ``last`` or ``best``."""
+        return self.path / "checkpoints" / f"{which}.zip"
+
+    def course(self, which: str = "last") -> Course:
+        """How far the run was at a checkpoint. Raises `RunError` if there is none."""
+        file = self.checkpoint(which)
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return Course(**json.loads(archive.read("course.json")))
+        except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            raise RunError(f"{file} cannot be read: {error}; the run has no such checkpoint") from error
+
+    def reward(self, cars: int) -> RewardFunction:
+        """The run's reward function for so many cars."""
+        return RewardFunction.load(self.path / "reward_function.py", cars)
+
+
+def add_course(archive: Path, course: Course) -> None:
+    """Put the course into a checkpoint that stable-baselines3 has written."""
+    with zipfile.ZipFile(archive, "a") as file:
+        file.writestr("course.json", json.dumps(asdict(course)))
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def free_folder(parent: Path, name: str) -> Path:
+    """Give `parent/name`, or the first of ``name-2``, ``name-3`` ... that does not exist."""
+    candidates: Iterable[Path] = (parent / (name if i == 1 else f"{name}-{i}") for i in range(1, 10_000))
+    return next(path for path in candidates if not path.exists())
+
+
+def _npy(route: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, route, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _provenance(model: ModelFolder, track: Track) -> dict[str, Any]:
+    return {
+        "python": sys.version.split()[0],
+        "machine": platform.platform(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "sha256": {
+            "reward_function.py": hashlib.sha256(model.reward.read_bytes()).hexdigest(),
+            "model_metadata.json": hashlib.sha256(model.metadata.to_json().encode()).hexdigest(),
+            "track": hashlib.sha256(track.route.tobytes()).hexdigest(),
+        },
+    }
