@@ -1,0 +1,54 @@
+# Everything goes into .venv; `make race` and `make test` do their own set-up.
+PYTHON ?= python3
+BIN := .venv/bin
+RACER := $(BIN)/racer
+
+.PHONY: help install race test check bench clean
+
+help:
+	@echo "make race     install, train two drivers, race them, print the leaderboard (some minutes)"
+	@echo "make test     install and run the tests"
+	@echo "make check    what CI runs: format, lint, types, import rules, tests in both kernel modes"
+	@echo "make bench    measure speed on this machine"
+	@echo "make install  make .venv and install everything into it"
+	@echo "make clean    remove .venv, caches and what make race made"
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+race: install
+	rm -rf race
+	$(RACER) train reward_functions/centre_line --track oval --run race/careful --until-laps 10 --minutes 3
+	$(RACER) train reward_functions/straight_speed --track oval --run race/bold --until-laps 10 --minutes 3
+	$(RACER) export race/careful -o race/careful.tar.gz
+	$(RACER) export race/bold -o race/bold.tar.gz
+	$(RACER) league init --league race/league --track oval
+	$(RACER) league submit race/careful.tar.gz --league race/league --racer careful
+	$(RACER) league submit race/bold.tar.gz --league race/league --racer bold
+	$(RACER) league run --league race/league
+	$(RACER) evaluate race/bold.tar.gz --track oval --picture race/lap.png
+	$(RACER) league standings --league race/league
+	@echo "A picture of a lap is in race/lap.png; the drivers race/*.tar.gz run on a real DeepRacer car."
+
+test: install
+	$(BIN)/pytest -q
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q --cov --cov-report=
+	RACER_NO_JIT=1 $(BIN)/pytest -q -m "not slow" --cov --cov-append --cov-report=term:skip-covered tests/tracks tests/racer_env
+
+bench: install
+	$(BIN)/python -m benchmarks.speed
+
+clean:
+	rm -rf .venv race build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
