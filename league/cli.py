@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from league.rules import Score, Standing
     from league.service import League, RaceView, SubmissionView
 
-app = typer.Typer(no_args_is_help=True, help="Race trained drivers against each other.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Race trained drivers against each other.")
 
 Folder = Annotated[Path, typer.Option("--league", envvar="RACER_LEAGUE", help="The league's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

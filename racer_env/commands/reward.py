@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from racer_env.reward_check import Range, RewardReport
 
-app = typer.Typer(no_args_is_help=True, help="Try a reward function before training with it.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Try a reward function before training with it.")
 
 SHOWN = 10  #: lines that the function printed
 

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from tracks import Problem
 
-app = typer.Typer(no_args_is_help=True, help="List, show, import and check tracks.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show, import and check tracks.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Name = Annotated[str, typer.Argument(help="A track's name, or a .npy or .toml file.")]

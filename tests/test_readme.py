@@ -1,0 +1,86 @@
+"""The README describes what exists, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import tracks
+from racer_env.car import CARS
+from racer_env.cli import GROUP, app
+from racer_env.params import PARAMS
+from racer_env.sensors import SENSORS
+from reward_functions import EXAMPLES
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+#: Command lines of the code blocks and of the prose.
+COMMANDS = sorted(set(re.findall(r"^(racer .+)$", README, re.M)) | set(re.findall(r"`(racer [^`]+)`", README)))
+
+
+def _first_cells(heading: str) -> list[str]:
+    table = README.split(heading, 1)[1].split("\n\n", 1)[0]
+    return re.findall(r"^\| `([A-Za-z_0-9]+)` \|", table, re.M)
+
+
+def _resolve(words: list[str]) -> tuple[Any, list[str]]:
+    import typer
+
+    command: Any = typer.main.get_command(app)
+    while words and hasattr(command, "get_command") and (found := command.get_command(None, words[0])):
+        command, words = found, words[1:]
+    return command, words
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_in_the_readme_exists_with_its_options(line: str) -> None:
+    words = [word for word in shlex.split(line.replace("\n", " ")) if word != "..."][1:]
+    command, rest = _resolve(words)
+    assert command.name != "racer" or rest[:1] in ([], ["--help"]), f"{line} names no command"
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    assert {word for word in rest if re.fullmatch(r"-{1,2}[a-z][a-z-]*", word)} <= known
+
+
+def test_every_command_is_in_the_readme() -> None:
+    for entry in entry_points(group=GROUP):
+        assert f"racer {entry.name}" in README
+
+
+def test_the_table_of_params_is_that_of_the_code() -> None:
+    rows = re.findall(r"^\| `([a-z_]+)` \| (.*?) \| (.*?) \| (.*?) \| (.*?) \|$", README, re.M)
+    listed = {key: tuple(rest) for key, *rest in rows if key in PARAMS}
+    assert listed == {key: tuple(param) for key, param in PARAMS.items()}
+
+
+def test_sensors_cars_examples_and_tracks_are_all_described() -> None:
+    assert _first_cells("| sensor | what |") == list(SENSORS)
+    assert _first_cells("| car | what |") == list(CARS)
+    for example in EXAMPLES:
+        assert f"`{example}`" in README
+    for name in tracks.names():
+        assert f"(tracks/thumbnails/{name}.png)" in README
+
+
+def test_every_picture_and_folder_of_the_readme_exists() -> None:
+    for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
+        assert (ROOT / path).is_file(), path
+    for folder in re.findall(r"^\| `([a-z_]+)` \| [^|]+ \|$", README.split("## Development")[1], re.M):
+        assert (ROOT / folder).is_dir(), folder
+
+
+def test_make_targets_of_the_readme_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert set(re.findall(r"`make ([a-z]+)`", README)) <= targets
+
+
+def test_help_lists_every_command() -> None:
+    shown = CliRunner().invoke(app, ["--help"]).output
+    for entry in entry_points(group=GROUP):
+        assert re.search(rf"\b{entry.name}\b", shown)
