@@ -6,13 +6,17 @@ kilograms; only a `Command` holds degrees, because reward functions must see the
 
 from __future__ import annotations
 
+import json
+import math
+import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from racer_env.errors import MetadataError, nearest
+from racer_env.errors import MetadataError, RacerError, nearest
 from racer_env.kernel import Records, records
 
 #: What was asked of a car, exactly as the action space says it: degrees (left positive) and metres a second.
@@ -33,20 +37,74 @@ class Car:
     name: str
     version: int  #: the ``version`` of model_metadata.json that this car stands for
     wheelbase: float = 0.163974  #: m, front axle to rear axle
-    track_width: float = 0.1622  #: m, left hub to right hub
+    front_axle: float = 0.082311  #: m, ahead of the middle, from which poses count; the rear axle is a wheelbase behind
+    front_track_width: float = 0.159202  #: m, left hub to right hub
+    rear_track_width: float = 0.1621  #: m, left hub to right hub
     length: float = 0.32352  #: m, of the rectangle that crashes
     width: float = 0.1961  #: m, of the rectangle that crashes
     effective_wheelbase: float = 0.3  #: m, of the bicycle that turns as tightly as the car at a walking pace
-    understeer: float = 0.0  #: s²/m, growth of that wheelbase with speed squared
-    steering_lag: float = 0.1  #: s, steering command to steering angle
-    yaw_lag: float = 0.02  #: s, steering angle to yaw rate
-    speed_gain: float = 1.03  #: wheel speed over commanded speed, near standstill
-    speed_droop: float = 0.0  #: s/m, loss of that gain with commanded speed
-    speed_lag: float = 0.1  #: s, commanded speed to speed
-    acceleration: float = 5.0  #: m/s², at most
-    braking: float = 5.0  #: m/s², at most
-    grip: float = 4.9  #: m/s², lateral acceleration that the tyres hold at most
-    compliance: float = 0.0  #: s²/m, rear slip angle for each m/s² of lateral acceleration
+    understeer: float = 0.0  #: s²/m, growth of that wheelbase with speed squared; both are for drivers that plan
+    command_delay: float = 0.006  #: s, from the pose a command answers to the motors; less than a control period
+    steering_lag: float = 0.16  #: s, steering command to steering angle
+    steering_gain: float = 1.0  #: steering angle over commanded angle
+    steering_kick: float = 0.0  #: rad, jump of the angle towards a new command, at most
+    steering_compliance: float = 0.0  #: rad s²/m, angle lost for each m/s² that the front wheels push sideways
+    wheel_lag: float = 0.01  #: s, speed command to wheel speed
+    wheel_gain: float = 1.03  #: speed of the wheels' rims over commanded speed, near standstill
+    wheel_droop: float = 0.0  #: s/m, loss of that gain with commanded speed
+    top_speed: float = 3.8  #: m/s, of the wheels' rims
+    grip_along: float = 4.9  #: m/s², acceleration that the four wheels give along themselves at most
+    grip_across: float = 4.9  #: m/s², across themselves at most
+    slip_along: float = 0.1  #: m/s, slip at which friction would reach the grip if it stayed proportional
+    slip_across: float = 0.1  #: m/s
+    slip_bend: float = 2.0  #: how early friction bends away from proportional: 0 late, 2 from the start
+    gyration: float = 0.11  #: m, radius of gyration about the vertical
+    yaw_damping: float = 0.0  #: 1/s, of the yaw rate, beyond what the wheels do
+    axle_lock: float = 1.0  #: 1 if left and right wheels turn equally fast, 0 with free differentials
+
+    def write(self, path: Path, remarks: Mapping[str, str] | None = None) -> None:
+        """Write the car as TOML, each number with a remark if there is one."""
+        lines = [f"{key} = {json.dumps(value)}" for key, value in asdict(self).items()]
+        keys = (f.name for f in fields(self))
+        noted = [
+            f"{line}  # {(remarks or {})[k]}" if k in (remarks or {}) else line
+            for k, line in zip(keys, lines, strict=True)
+        ]
+        part = path.with_name(f".{path.name}.part")
+        part.write_text("\n".join(noted) + "\n", encoding="utf-8")
+        part.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> Car:
+        """Read a car that `write` wrote; what a file leaves out is as in `Car`. Raises `MetadataError`."""
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise MetadataError(f"{path}: no car can be read from it ({error})") from error
+        types = {f.name: {"str": str, "int": int}.get(str(f.type), float) for f in fields(cls)}
+        for key, value in values.items():
+            if key not in types:
+                raise MetadataError(f"{path}: a car has no {key!r}; {nearest(key, types)}")
+            wanted = (int, float) if types[key] is float else types[key]
+            if isinstance(value, bool) or not isinstance(value, wanted):
+                raise MetadataError(f"{path}: {key} = {value!r} must be {types[key].__name__}")
+        _check_numbers(path, values)
+        missing = [key for key in ("name", "version") if key not in values]
+        if missing:
+            raise MetadataError(f"{path}: lacks the car's {missing[0]}")
+        return cls(**{key: types[key](value) for key, value in values.items()})
+
+
+#: What a motion cannot be computed without.
+_POSITIVE = ("wheelbase", "steering_lag", "wheel_lag", "slip_along", "slip_across", "gyration")
+
+
+def _check_numbers(path: Path, values: Mapping[str, object]) -> None:
+    for key, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise MetadataError(f"{path}: {key} = {value} must be a finite number")
+        if key in _POSITIVE and isinstance(value, int | float) and value <= 0.0:
+            raise MetadataError(f"{path}: {key} = {value} must be more than 0")
 
 
 #: The fields of a `Car` that are numbers, as one record: what kernels see, one for each car of a batch.
@@ -61,50 +119,152 @@ def car_records(cars: Sequence[Car]) -> Records:
     return out
 
 
-#: Gazebo 11, effort controllers: the console from 2020 to 2022. Measured in spec/simulator.md 3.5 and physics.md 4, 5.
+#: Gazebo 11, effort controllers: the console from 2020 to 2022. The steering lag is about the d/p of its servo's PD
+#: controller; the kick is what such a controller, at its effort limit, would make of a step.
+#: ``racer traces fit traces/v4_* --tracks tracks -o deepracer_v4.toml`` finds them: begun at these numbers, it
+#: moves none of the three cars' by more than about one and a half of the deviations given.
 DEEPRACER_V4 = Car(
     name="deepracer_v4",
     version=4,
-    effective_wheelbase=0.25,
-    understeer=0.14,
-    steering_lag=0.03,
-    yaw_lag=0.47,
-    speed_gain=1.12,
-    speed_droop=0.06,
-    speed_lag=0.3,
-    acceleration=3.2,
-    braking=5.8,
-    compliance=0.0037,
+    effective_wheelbase=0.21,
+    understeer=0.05,
+    command_delay=0.0009,  # ± 0.0009
+    steering_lag=0.516,  # ± 0.004
+    steering_gain=0.892,  # ± 0.009
+    steering_kick=0.0319,  # ± 0.0004
+    steering_compliance=0.0043,  # ± 0.0014
+    wheel_lag=0.012,  # ± 0.0011
+    wheel_gain=1.055,  # ± 0.004
+    wheel_droop=0.0176,  # ± 0.002
+    top_speed=3.885,  # ± 0.026
+    grip_along=3.78,  # ± 0.05
+    grip_across=3.20,  # ± 0.03
+    slip_along=0.455,  # ± 0.016
+    slip_across=0.02,  # at its limit
+    slip_bend=0.56,  # ± 0.13
+    gyration=0.1157,  # ± 0.002
+    yaw_damping=0.19,  # ± 0.06
 )
 
-#: Gazebo Harmonic, velocity controllers: DeepRacer on AWS and simapp 6. Measured in the same places.
+#: Gazebo 11, position and velocity controllers: the console and local training from 2022 to 2025. The wheels stand
+#: at the commanded angle at once. ``racer traces fit traces/v5_*
+#: --tracks tracks -o deepracer_v5.toml`` finds them.
+DEEPRACER_V5 = Car(
+    name="deepracer_v5",
+    version=5,
+    effective_wheelbase=0.22,
+    understeer=0.07,
+    command_delay=0.0066,  # ± 0.0002
+    steering_lag=0.003,  # at its limit
+    steering_gain=1.104,  # ± 0.010
+    steering_compliance=0.0287,  # ± 0.0013
+    wheel_lag=0.008,  # ± 0.0006
+    wheel_gain=1.111,  # ± 0.005
+    wheel_droop=0.0369,  # ± 0.0021
+    top_speed=3.602,  # ± 0.003
+    grip_along=3.63,  # ± 0.03
+    grip_across=3.53,  # ± 0.03
+    slip_along=0.120,  # ± 0.009
+    slip_across=0.0327,  # ± 0.004
+    slip_bend=2.88,  # ± 0.34
+    gyration=0.1195,  # ± 0.0008
+    yaw_damping=0.73,  # ± 0.06
+)
+
+#: Gazebo Harmonic, velocity controllers: DeepRacer on AWS and simapp 6. Its controllers run at 60 Hz, which may be the
+#: delay, and turn the servo by a tenth of its error each time, which is the lag. The tyres hardly reach their grip.
+#: ``racer traces fit traces/v6_* --tracks tracks -o deepracer_v6.toml`` finds them, but several sets of friction and
+#: gyration drive almost alike: other beginnings of the fit end elsewhere, beyond the deviations given.
 DEEPRACER_V6 = Car(
     name="deepracer_v6",
     version=6,
-    effective_wheelbase=0.31,
-    steering_lag=0.18,
-    yaw_lag=0.02,
-    speed_gain=1.02,
-    speed_lag=0.08,
-    acceleration=8.5,
-    braking=8.8,
-    compliance=0.012,
+    effective_wheelbase=0.29,
+    understeer=0.01,
+    command_delay=0.016,  # ± 0.0005
+    steering_lag=0.1535,  # ± 0.002
+    steering_gain=0.913,  # ± 0.015
+    wheel_lag=0.0033,  # ± 0.0027
+    wheel_gain=1.030,  # ± 0.0013
+    top_speed=4.12,  # what 4 m/s asks for; no record comes near
+    grip_along=12.4,  # ± 0.4
+    grip_across=19.6,  # ± 1.4
+    slip_along=0.0437,  # ± 0.009
+    slip_across=0.0580,  # ± 0.007
+    slip_bend=1.16,  # ± 0.9
+    gyration=0.1907,  # ± 0.009
+    yaw_damping=3.05,  # ± 0.6
 )
 
-CARS: Mapping[str, Car] = {car.name: car for car in (DEEPRACER_V4, DEEPRACER_V6)}
+#: The real car. Nobody has identified one from recordings here: these are its data sheet and measured parts where
+#: there are any, and else the middle of an honest guess. `PHYSICAL_RANGES` says how far each may be off.
+PHYSICAL = Car(
+    name="physical",
+    version=5,
+    length=0.33,  # as sold, with bumpers
+    width=0.20,
+    effective_wheelbase=0.17,  # its servo turns the front wheels like a bicycle's, and its axles have differentials
+    understeer=0.02,
+    command_delay=0.04,  # network about 30 ms, and half of the servo's 20 ms pulse; the camera's own delay comes before
+    steering_lag=0.06,  # a hobby servo of 0.1 s for 60 degrees, with its linkage
+    steering_gain=0.85,  # 30 degrees commanded is the end of the servo's way, about 25 at the wheels
+    wheel_lag=0.15,  # a brushed motor moving 2.08 kg, without feedback of speed
+    wheel_gain=1.0,  # throttle is a share of full throttle; what speed that gives is the calibration's
+    top_speed=4.0,
+    grip_along=6.0,  # rubber on vinyl, carpet or wood: 0.4 to 0.9 of gravity
+    grip_across=6.0,
+    slip_along=0.10,
+    slip_across=0.12,
+    slip_bend=1.0,
+    gyration=0.10,  # a box of its size with the battery in the middle: 0.09 to 0.12
+    axle_lock=0.2,  # gear differentials with grease
+)
+
+#: How late the real car's picture is when its network sees it, s, least and most: one to three frames at 30 Hz.
+PHYSICAL_CAMERA_LATENCY = (0.033, 0.1)
+PHYSICAL_CONTROL_RATE = (15.0, 30.0)  #: Hz, its camera's rate and so its control rate, least and most
+PHYSICAL_MASS = 2.08  #: kg, of the car with its compute module and batteries, as sold
+
+#: How far the real car may be off, for randomisation: the least and the most of each number. Widths come from:
+#: processors of different load (delay), calibration by hand of servo and
+#: throttle (gains; the ends of the servo's way), surfaces (grips, slips), charge of the battery (speed), and weight
+#: of the two sensor kits against 2.08 kg (lags, gyration).
+PHYSICAL_RANGES: Mapping[str, tuple[float, float]] = {
+    "command_delay": (0.02, 0.06),
+    "steering_lag": (0.03, 0.12),
+    "steering_gain": (0.70, 1.0),
+    "wheel_lag": (0.08, 0.30),
+    "wheel_gain": (0.80, 1.20),
+    "wheel_droop": (0.0, 0.05),
+    "top_speed": (2.5, 4.5),
+    "grip_along": (4.0, 9.0),
+    "grip_across": (4.0, 9.0),
+    "slip_along": (0.05, 0.20),
+    "slip_across": (0.05, 0.25),
+    "slip_bend": (0.0, 2.0),
+    "gyration": (0.09, 0.12),
+    "axle_lock": (0.0, 0.6),
+}
+
+CARS: Mapping[str, Car] = {car.name: car for car in (DEEPRACER_V4, DEEPRACER_V5, DEEPRACER_V6, PHYSICAL)}
 
 
 def find_car(name: str) -> Car:
-    """Give the car of that name (case and hyphens do not matter). Raises `MetadataError` for an unknown one."""
-    try:
-        return CARS[name.lower().replace("-", "_")]
-    except KeyError:
-        raise MetadataError(f"no car is called {name!r}; {nearest(name.lower(), CARS)}") from None
+    """Give the car of that name (case and hyphens do not matter) or of a TOML file that `Car.write` wrote.
+
+    Raises:
+        MetadataError: no such car or file, or a file that does not hold a car.
+    """
+    known = CARS.get(name.lower().replace("-", "_"))
+    if known:
+        return known
+    if name.lower().endswith(".toml"):
+        return Car.read(Path(name))
+    raise MetadataError(f"no car is called {name!r}; {nearest(name.lower(), CARS)}")
 
 
 def car_of_version(version: float) -> Car:
     """Give the car that the simulator of a ``model_metadata.json`` version drives (spec/simulator.md 2.4)."""
-    return DEEPRACER_V6 if version >= 6 else DEEPRACER_V4
+    return DEEPRACER_V6 if version >= 6 else DEEPRACER_V5 if version >= 5 else DEEPRACER_V4
 
 
 @dataclass(frozen=True)
@@ -118,10 +278,16 @@ class DiscreteActions:
         return len(self.speed)
 
     def commands(self, actions: npt.NDArray[np.integer]) -> Records:
-        """Look up the commands (n,) of action indices (n,)."""
-        out = records(len(actions), COMMAND)
-        out.steering_degrees = np.asarray(self.steering_degrees)[actions]
-        out.speed = np.asarray(self.speed)[actions]
+        """Look up the commands (n,) of action indices (n,). Raises `RacerError` for an index that is none."""
+        indices = np.asarray(actions)
+        if indices.ndim != 1 or indices.dtype.kind not in "iu":
+            raise RacerError(f"actions must be indices (n,), not {indices.dtype} of shape {indices.shape}")
+        wrong = (indices < 0) | (indices >= len(self))
+        if wrong.any():
+            raise RacerError(f"there is no action {indices[wrong][0]}; there are {len(self)}, from 0")
+        out = records(len(indices), COMMAND)
+        out.steering_degrees = np.asarray(self.steering_degrees)[indices]
+        out.speed = np.asarray(self.speed)[indices]
         return out
 
 
@@ -133,8 +299,13 @@ class ContinuousActions:
     speed: tuple[float, float]
 
     def commands(self, actions: npt.NDArray[np.floating]) -> Records:
-        """Scale actions (n, 2), steering first, to commands (n,)."""
-        share = 0.5 * (np.clip(np.asarray(actions, np.float64), -1.0, 1.0) + 1.0)
+        """Scale actions (n, 2), steering first, to commands (n,). Raises `RacerError` for what is no number."""
+        pairs = np.asarray(actions, np.float64)
+        if pairs.ndim != 2 or pairs.shape[1] != 2:
+            raise RacerError(f"actions must be pairs of steering and speed (n, 2), not of shape {pairs.shape}")
+        if np.isnan(pairs).any():
+            raise RacerError(f"the action of car {int(np.isnan(pairs).any(axis=1).argmax())} is not a number")
+        share = 0.5 * (np.clip(pairs, -1.0, 1.0) + 1.0)
         out = records(len(share), COMMAND)
         for name, column in (("steering_degrees", 0), ("speed", 1)):
             low, high = getattr(self, name)

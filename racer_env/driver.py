@@ -88,7 +88,8 @@ def race(
         watch: called after every reset (with None) and step, to record or show it.
 
     Returns:
-        Every lap that was completed; if none was, the one attempt with its progress.
+        Every lap in order, and the one at whose end the run was over before the line. Without `Race.continuous`
+        every lap is an attempt of its own, driven whatever became of those before.
     """
     sensors = find_sensors(metadata.sensors)
     simulator = Simulator(track, car or metadata.car, rules, sensors, seed=seed, actions=metadata.actions)
@@ -98,10 +99,9 @@ def race(
         attempt, driven = _run(driver, simulator, len(laps), watch)
         ticks += driven
         laps += attempt
-        if not attempt or not attempt[-1].complete:
+        if rules.continuous:
             break
-    complete = [lap for lap in laps if lap.complete]
-    return RaceResult(tuple(complete or laps), round(ticks * 1000 / CONTROL_RATE))
+    return RaceResult(tuple(laps), round(ticks * 1000 / CONTROL_RATE))
 
 
 def _run(driver: Driver, simulator: Simulator, before: int, watch: Watch | None) -> tuple[list[LapResult], int]:
@@ -118,8 +118,6 @@ def _run(driver: Driver, simulator: Simulator, before: int, watch: Watch | None)
             watch(simulator, step)
         if e.lap_milliseconds:
             laps.append(_lap(e, before + len(laps) + 1, int(e.lap_milliseconds), 100.0, Status.LAP_COMPLETE))
-            for count in ("off_track_count", "crash_count", "immobilized_count", "reversed_count"):
-                e[count] = 0
         elif step.done[0]:
             milliseconds = round((e.steps - 1 - e.lap_start) * 1000.0 / CONTROL_RATE)
             laps.append(_lap(e, before + len(laps) + 1, milliseconds, float(e.progress), Status(int(e.status))))

@@ -13,8 +13,9 @@ from gymnasium import spaces
 
 from racer_env.car import ActionSpace, Car, DiscreteActions, find_car
 from racer_env.dynamics import CONTROL_RATE
+from racer_env.errors import RacerError
 from racer_env.metadata import DEFAULT_ACTIONS, ModelMetadata
-from racer_env.race import TIME_TRIAL, Race, Status
+from racer_env.race import TIME_TRIAL, Race, Status, truncated
 from racer_env.reward import RewardFunction, try_reward
 from racer_env.sensors import Sensor, find_sensors
 from racer_env.simulator import Observations, Simulator
@@ -33,23 +34,40 @@ def make_simulator(
     n: int,
     seed: int = 0,
 ) -> Simulator:
-    """Make a simulator of what a Gymnasium user writes; see `RacerEnv` for the arguments."""
-    return Simulator(
+    """Make a simulator of what a Gymnasium user writes, its reward function tried; see `RacerEnv` for the arguments."""
+    if n < 1:
+        raise RacerError(f"num_envs must be 1 or more, not {n}")
+    simulator = Simulator(
         track if isinstance(track, Track) else find_track(track),
         find_car(car) if isinstance(car, str) else car,
         race,
-        tuple(s for sensor in sensors for s in ([sensor] if not isinstance(sensor, str) else find_sensors([sensor]))),
+        _sensors([sensors] if isinstance(sensors, str) else sensors),
         _reward(reward_function, n),
         n,
         seed,
         _actions(action_space),
     )
+    if simulator.reward:
+        from racer_env.situations import trial  # noqa: PLC0415
+
+        try_reward(simulator.reward, trial(simulator.track))
+    return simulator
+
+
+def check_render_mode(render_mode: str | None, allowed: Sequence[str]) -> None:
+    """Raise a `RacerError` for a mode that is not offered."""
+    if render_mode not in (None, *allowed):
+        raise RacerError(f"render_mode is {render_mode!r}, but must be one of {', '.join(allowed)}, or None")
 
 
 def _reward(reward: Reward, n: int) -> RewardFunction | None:
     if reward is None or isinstance(reward, RewardFunction):
         return reward
     return RewardFunction.load(reward, n) if isinstance(reward, str | Path) else RewardFunction.of(reward, n)
+
+
+def _sensors(given: Sequence[str | Sensor]) -> tuple[Sensor, ...]:
+    return tuple(find_sensors([one])[0] if isinstance(one, str) else one for one in given)
 
 
 def _actions(given: str | Path | ActionSpace | None) -> ActionSpace:
@@ -80,7 +98,7 @@ class RacerEnv(gymnasium.Env[Observations, Any]):
     | Reward | what `reward_function(params)` gives for the pose before the action, with the action; 0 without one |
     | Start | on the centre line; each reset 5 % of the lap further on, as in DeepRacer's training |
     | Terminated | off track, lap complete, or 15 steps (1 s) without motion or driving backwards |
-    | Truncated | after 100,000 steps |
+    | Truncated | after 100,000 steps, or when the time limit of the race is over |
     | Info | `status`, `progress`, `steps`, `lap_ms` when a lap was completed, and what the reward function printed |
 
     Args:
@@ -108,15 +126,12 @@ class RacerEnv(gymnasium.Env[Observations, Any]):
         race: Race = TIME_TRIAL,
         render_mode: str | None = None,
     ):
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise ValueError(f"render_mode is {render_mode!r}, but must be one of {self.metadata['render_modes']}")
+        check_render_mode(render_mode, self.metadata["render_modes"])
         self.simulator = make_simulator(track, reward_function, sensors, car, action_space, race, 1)
         self.render_mode = render_mode
         self.action_space = action_space_of(self.simulator.actions)
         self.observation_space: spaces.Dict = observation_space_of(self.simulator.sensors)  # type: ignore[assignment]
         self._window: Any = None
-        if self.simulator.reward:
-            _try(self.simulator)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -133,11 +148,10 @@ class RacerEnv(gymnasium.Env[Observations, Any]):
     def step(self, action: Any) -> tuple[Observations, float, bool, bool, dict[str, Any]]:
         """Drive one control period, 1/15 s."""
         step = self.simulator.step(np.asarray(action)[None])
-        done = bool(step.done[0])
-        over = done and step.episode[0].status == Status.IN_PROGRESS
+        done, cut = bool(step.done[0]), bool(truncated(step.episode)[0])
         if self.render_mode == "human":
             self.render()
-        return _first(step.observations), float(step.rewards[0]), done and not over, over, self._info()
+        return _first(step.observations), float(step.rewards[0]), done and not cut, cut, self._info()
 
     def render(self) -> npt.NDArray[np.uint8] | None:
         """Show the window, or give a picture (h, w, 3)."""
@@ -179,10 +193,3 @@ class RacerEnv(gymnasium.Env[Observations, Any]):
 
 def _first(observations: Observations) -> Observations:
     return {name: values[0].copy() for name, values in observations.items()}
-
-
-def _try(simulator: Simulator) -> None:
-    from racer_env.situations import trial  # noqa: PLC0415
-
-    assert simulator.reward is not None
-    try_reward(simulator.reward, trial(simulator.track))

@@ -22,6 +22,10 @@ class RewardError(RacerError):
     """A reward function that is missing, fails, or returns what is not a usable number."""
 
 
+class TraceError(RacerError):
+    """A simtrace file or log that cannot be read."""
+
+
 class BundleError(RacerError):
     """A trained-driver file that cannot be read, checked or written."""
 

@@ -47,7 +47,11 @@ class ModelMetadata:
     @classmethod
     def read(cls, path: Path) -> ModelMetadata:
         """Read a file. Raises `MetadataError` with the path and what is wrong."""
-        return cls.parse(path.read_bytes(), str(path))
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            raise MetadataError(f"{path} cannot be read: {error.strerror}") from error
+        return cls.parse(text, str(path))
 
     @classmethod
     def parse(cls, text: bytes | str, where: str = "model_metadata.json") -> ModelMetadata:

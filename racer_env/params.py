@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from racer_env.car import FRONT_POINT
+from racer_env.geometry import Geometry, left_of_centre, on_road, project, waypoints_around, width_at
 from racer_env.kernel import Floats, Ints, Records, kernel
-from racer_env.track import Geometry, Track, left_of_centre, on_road, project, waypoints_around, width_at
+from racer_env.track import Track
 
 
 class Param(NamedTuple):
@@ -85,11 +86,13 @@ def _degrees(yaw: float) -> float:
 
 
 @kernel
-def _hubs_on_road(x: float, y: float, yaw: float, half_base: float, half_track: float, track: Geometry) -> int:
+def _hubs_on_road(x: float, y: float, yaw: float, car: Records, track: Geometry) -> int:
+    """Count the hubs on the road; the front ones are nearer together than the rear ones, as in the original."""
     c, s = math.cos(yaw), math.sin(yaw)
+    rear_axle = car.front_axle - car.wheelbase
     on = 0
-    for ahead in (-half_base, half_base):
-        for left in (-half_track, half_track):
+    for ahead, width in ((car.front_axle, car.front_track_width), (rear_axle, car.rear_track_width)):
+        for left in (-0.5 * width, 0.5 * width):
             on += on_road(x + c * ahead - s * left, y + s * ahead + c * left, track)
     return on
 
@@ -118,8 +121,48 @@ def look(motion: Records, cars: Records, which: Ints, track: Geometry, out: Reco
         s.previous_waypoint, s.next_waypoint = previous, following
         s.nearest_waypoint = _nearest_of_two(s.x, s.y, track.centre.points, previous, following)
         s.is_left_of_center = left_of_centre(s.x, s.y, track)
-        hubs = _hubs_on_road(m.x, m.y, m.yaw, 0.5 * cars[i].wheelbase, 0.5 * cars[i].track_width, track)
+        hubs = _hubs_on_road(m.x, m.y, m.yaw, cars[i], track)
         s.all_wheels_on_track, s.is_offtrack = hubs == 4, hubs == 0
+
+
+def columns(
+    track: Track,
+    situation: Records,
+    episode: Records,
+    command: Records,
+    cars: Sequence[int] | Ints,
+    time: Floats,
+) -> dict[str, Any]:
+    """Give every key as an array with a row for each of `cars` (k,); ``waypoints`` (p, 2) is that of all.
+
+    Args:
+        track: gives the waypoints.
+        situation: `SITUATION` (n,).
+        episode: `racer_env.race.EPISODE` (n,).
+        command: `racer_env.car.COMMAND` (n,), as chosen.
+        cars: indices of the cars.
+        time: the simulator's clock (n,), s.
+    """
+    s, e, c = situation[cars], episode[cars], command[cars]
+    n = len(s)
+    no_objects = np.zeros((n, 0))
+    found = {
+        **{key: s[key] for key in _MEASURED},
+        "progress": e.progress,
+        "steps": e.steps.astype(np.float64),
+        "speed": c.speed,
+        "steering_angle": c.steering_degrees,
+        "track_length": np.full(n, track.length),
+        "waypoints": track.centre,
+        "closest_waypoints": np.stack((s.previous_waypoint, s.next_waypoint), axis=1),
+        "is_reversed": np.full(n, track.is_reversed),
+        "is_crashed": np.zeros(n, np.bool_),
+        "closest_objects": np.zeros((n, 2), np.int64),
+        **{key: no_objects for key in PARAMS if key.startswith("objects_")},
+        "object_in_camera": np.zeros(n, np.bool_),
+        "sim_time": time[cars],
+    }
+    return {key: found[key] for key in PARAMS}
 
 
 def build(
@@ -130,39 +173,14 @@ def build(
     cars: Sequence[int] | Ints,
     time: Floats,
 ) -> list[dict[str, Any]]:
-    """Make one dictionary for each of `cars` (k,), column by column.
+    """Make one dictionary for each of `cars` (k,), column by column; arguments as `columns`.
 
-    Args:
-        track: gives the waypoints, one list shared by all dictionaries.
-        situation: `SITUATION` (n,).
-        episode: `racer_env.race.EPISODE` (n,).
-        command: `racer_env.car.COMMAND` (n,), as chosen.
-        cars: indices of the cars to build for.
-        time: the simulator's clock (n,), s.
+    All dictionaries share one list of waypoints; everything else in them is their own.
     """
-    s, e, c = situation[cars], episode[cars], command[cars]
-    n = len(s)
-    same = {
-        "track_length": track.length,
-        "waypoints": track.waypoints,
-        "is_reversed": track.is_reversed,
-        "is_crashed": False,
-        "object_in_camera": False,
-    }
-    columns = {
-        **{key: s[key].tolist() for key in _MEASURED},
-        "progress": e.progress.tolist(),
-        "steps": e.steps.astype(np.float64).tolist(),
-        "speed": c.speed.tolist(),
-        "steering_angle": c.steering_degrees.tolist(),
-        "closest_waypoints": np.stack((s.previous_waypoint, s.next_waypoint), axis=1).tolist(),
-        "closest_objects": [[0, 0] for _ in range(n)],
-        **{key: [[] for _ in range(n)] for key in _OBJECT_LISTS},
-        "sim_time": time[cars].tolist(),
-        **{key: [value] * n for key, value in same.items()},
-    }
-    rows = zip(*(columns[key] for key in PARAMS), strict=True)
-    return [dict(zip(PARAMS, row, strict=True)) for row in rows]
+    found = columns(track, situation, episode, command, cars, time)
+    waypoints = [track.waypoints] * len(cars)
+    values = (waypoints if key == "waypoints" else found[key].tolist() for key in PARAMS)
+    return [dict(zip(PARAMS, row, strict=True)) for row in zip(*values, strict=True)]
 
 
 _MEASURED = (
@@ -176,4 +194,3 @@ _MEASURED = (
     "is_left_of_center",
     "is_offtrack",
 )
-_OBJECT_LISTS = tuple(key for key in PARAMS if key.startswith("objects_"))

@@ -2,7 +2,8 @@
 
 Times are seconds of simulated time, kept as whole control periods so that they add up exactly; lap times are whole
 milliseconds, with the moment of crossing the line interpolated between two control periods (the original rounds up
-to the next camera frame). Rules and their order: spec/simulator.md 5.1 to 5.3.
+to the next camera frame, and so does an open track here, behind whose end nothing is measured). Rules and their
+order: spec/simulator.md 5.1 to 5.3.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from racer_env.dynamics import CONTROL_RATE
+from racer_env.dynamics import CONTROL_RATE, stand_still
 from racer_env.errors import RacerError
-from racer_env.kernel import Ints, Records, kernel
-from racer_env.track import Geometry, pose_on, project
+from racer_env.geometry import Geometry, pose_on, project
+from racer_env.kernel import Bools, Ints, Records, kernel
 
 
 class Status(IntEnum):
@@ -50,9 +51,9 @@ class Race:
     collision_penalty: float = 5.0  #: s, after running into something
     reversed_penalty: float | None = None  #: s, after driving backwards; None: as off track
     immobilized_penalty: float = 0.0  #: s, after standing still
-    time_limit: float | None = None  #: s, of the whole run
-    start: float = 0.0  #: share of the lap where the first episode starts
-    advance: float = 0.0  #: share of the lap by which the start moves on after each episode
+    time_limit: float | None = None  #: s, of one episode; of the whole run if it is continuous
+    start: float = 0.0  #: share of the lap where the first episode starts; 0 on an open track
+    advance: float = 0.0  #: share of the lap by which the start moves on after each episode, and from car to car
     reversed_steps: int = 15  #: consecutive steps of falling progress that count as driving backwards
     immobilized_steps: int = 15  #: consecutive steps without motion that count as standing still
     max_steps: int = 100_000  #: of one episode
@@ -62,9 +63,16 @@ class Race:
             raise RacerError(f"a race needs at least 1 lap, not {self.laps}")
         if self.resets < 0:
             raise RacerError(f"resets must be 0 or more, not {self.resets}")
-        for name in ("off_track_penalty", "collision_penalty", "immobilized_penalty"):
-            if not getattr(self, name) >= 0.0:
-                raise RacerError(f"{name} must be 0 s or more, not {getattr(self, name)}")
+        for name in ("off_track_penalty", "collision_penalty", "reversed_penalty", "immobilized_penalty", "time_limit"):
+            seconds = getattr(self, name)
+            if seconds is not None and not 0.0 <= seconds < np.inf:
+                raise RacerError(f"{name} must be 0 s or more, not {seconds}")
+        for name in ("start", "advance"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise RacerError(f"{name} is a share of the lap, from 0 to less than 1, not {getattr(self, name)}")
+        for name in ("reversed_steps", "immobilized_steps", "max_steps"):
+            if getattr(self, name) < 1:
+                raise RacerError(f"{name} must be 1 or more, not {getattr(self, name)}")
 
     @property
     def rules(self) -> Rules:
@@ -116,7 +124,7 @@ class Rules(NamedTuple):
 #: The course of one car's episode.
 EPISODE = np.dtype(
     [
-        ("number", np.int64),  # episodes begun by this car, from 0
+        ("number", np.int64),  # of the episode, from 0; -1 before the first
         ("start", np.float64),  # share of the lap
         ("steps", np.int64),  # from 1, the prepare step
         ("progress", np.float64),  # per cent
@@ -142,6 +150,16 @@ EPISODE = np.dtype(
 
 STILL = 0.0003  #: m, motion in one step up to which a car counts as standing still
 
+#: How an episode ends that is cut short, rather than ended by what the car did.
+CUT_SHORT = (Status.IN_PROGRESS, Status.PAUSE, Status.TIME_UP)
+
+
+def truncated(episode: Records) -> Bools:
+    """Tell for episodes (n,) whether they ended because steps or time ran out."""
+    out: Bools = episode.done & np.isin(episode.status, CUT_SHORT)
+    return out
+
+
 _IN_PROGRESS, _LAP_COMPLETE = int(Status.IN_PROGRESS), int(Status.LAP_COMPLETE)
 _OFF_TRACK, _IMMOBILIZED, _REVERSED = int(Status.OFF_TRACK), int(Status.IMMOBILIZED), int(Status.REVERSED)
 _TIME_UP, _PAUSE, _PREPARE = int(Status.TIME_UP), int(Status.PAUSE), int(Status.PREPARE)
@@ -161,15 +179,15 @@ def progress_after(share: float, start: float, previous: float) -> float:
 
 
 @kernel
-def begin(motion: Records, episode: Records, which: Ints, track: Geometry, advance: float, first: bool) -> None:
-    """Put the cars `which` (k,) at the start of a new episode; starts advance unless it is the `first` one."""
+def begin(motion: Records, episode: Records, which: Ints, track: Geometry, advance: float) -> None:
+    """Put the cars `which` (k,) at the start of a new episode; from a car's second one on, starts advance."""
     for i in which:
         m, e = motion[i], episode[i]
-        start = e.start if first else (e.start + advance) % 1.0
-        number = e.number if first else e.number + 1
-        m.x, m.y, m.yaw = pose_on(track.centre, start * track.length, track.closed)
-        m.speed, m.steering, m.yaw_rate = 0.0, 0.0, 0.0
-        e.number, e.start, e.steps = number, start, 1
+        if e.number >= 0:
+            e.start = (e.start + advance) % 1.0
+        m.x, m.y, m.yaw = pose_on(track.centre, e.start * track.length, track.closed)
+        stand_still(m)
+        e.number, e.steps = e.number + 1, 1
         e.previous_progress, e.backward, e.still, e.pause = 0.0, 0, 0, 0
         e.laps, e.lap_start, e.lap_milliseconds, e.resets = 0, 0.0, 0, 0
         e.off_track_count, e.crash_count, e.immobilized_count, e.reversed_count = 0, 0, 0, 0
@@ -194,29 +212,44 @@ def judge(motion: Records, episode: Records, situation: Records, rules: Rules, t
     for i in range(episode.size):
         m, e, s = motion[i], episode[i], situation[i]
         e.steps += 1
-        e.previous_progress = 0.0 if e.progress >= 100.0 else e.progress
+        if e.progress >= 100.0 and e.status != _PAUSE:  # while a penalty is served, no lap is completed
+            _begin_lap(e)
+        e.previous_progress = e.progress
         uncut = progress_after(s.share, e.start, e.previous_progress)
         e.progress = min(uncut, 100.0)
-        e.lap_milliseconds = 0
         _count_streaks(m, e)
         e.status, e.done = _IN_PROGRESS, False
         if e.steps - 1 > rules.time_limit:
             e.status, e.done = _TIME_UP, True
-        elif e.progress >= 100.0:
-            _complete_lap(e, uncut, rules)
         elif e.pause > 0:
             e.status = _PAUSE
-        elif s.is_offtrack:
-            e.off_track_count += 1
-            _penalise(m, e, _OFF_TRACK, rules.off_track_penalty, rules, track)
-        elif e.still >= rules.immobilized_steps:
-            e.immobilized_count += 1
-            _penalise(m, e, _IMMOBILIZED, rules.immobilized_penalty, rules, track)
-        elif e.backward >= rules.reversed_steps:
-            e.reversed_count += 1
-            _penalise(m, e, _REVERSED, rules.reversed_penalty, rules, track)
+        else:
+            if e.progress >= 100.0:
+                _complete_lap(e, uncut, rules)
+            if not e.done:
+                _apply_rules(m, e, s.is_offtrack, rules, track)
         if e.steps >= rules.max_steps:
             e.done = True
+
+
+@kernel
+def _begin_lap(e: Records) -> None:
+    e.progress, e.lap_milliseconds = 0.0, 0
+    e.off_track_count, e.crash_count, e.immobilized_count, e.reversed_count = 0, 0, 0, 0
+
+
+@kernel
+def _apply_rules(m: Records, e: Records, is_offtrack: bool, rules: Rules, track: Geometry) -> None:
+    """Punish what is forbidden: of several offences the first in the original's order."""
+    if is_offtrack:
+        e.off_track_count += 1
+        _penalise(m, e, _OFF_TRACK, rules.off_track_penalty, rules, track)
+    elif e.still >= rules.immobilized_steps:
+        e.immobilized_count += 1
+        _penalise(m, e, _IMMOBILIZED, rules.immobilized_penalty, rules, track)
+    elif e.backward >= rules.reversed_steps:
+        e.reversed_count += 1
+        _penalise(m, e, _REVERSED, rules.reversed_penalty, rules, track)
 
 
 @kernel
@@ -230,8 +263,9 @@ def _count_streaks(m: Records, e: Records) -> None:
 
 @kernel
 def _complete_lap(e: Records, uncut: float, rules: Rules) -> None:
-    gained = uncut - e.previous_progress
-    share = (100.0 - e.previous_progress) / gained if gained > 0.0 else 1.0
+    """Take the time of a lap; one that a penalty held up at the line ends with the penalty."""
+    before = e.previous_progress
+    share = (100.0 - before) / (uncut - before) if before < 100.0 else 1.0
     crossing = e.steps - 2 + share  # control periods; the pose of step k is that of time k - 1
     e.lap_milliseconds = round((crossing - e.lap_start) * 1000.0 / CONTROL_RATE)
     e.lap_start = crossing
@@ -263,7 +297,7 @@ def _put_back(m: Records, e: Records, track: Geometry) -> None:
     b = pose_on(track.outer_lane, outer, track.closed)
     nearer_inner = math.hypot(a[0] - m.x, a[1] - m.y) < math.hypot(b[0] - m.x, b[1] - m.y)
     m.x, m.y, m.yaw = a if nearer_inner else b
-    m.speed, m.steering, m.yaw_rate = 0.0, 0.0, 0.0
+    stand_still(m)
     e.x, e.y = m.x, m.y
 
 

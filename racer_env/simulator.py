@@ -18,6 +18,7 @@ import numpy.typing as npt
 from racer_env import dynamics, params, race
 from racer_env.car import COMMAND, DEEPRACER_V6, ActionSpace, Car, car_records
 from racer_env.dynamics import MOTION
+from racer_env.errors import RacerError
 from racer_env.kernel import Bools, Floats, Ints, Records, records
 from racer_env.metadata import DEFAULT_ACTIONS
 from racer_env.params import SITUATION
@@ -79,15 +80,15 @@ class Simulator:
         seed: int = 0,
         actions: ActionSpace = DEFAULT_ACTIONS,
     ) -> None:
-        self.track, self.car, self.race, self.reward, self.n, self.actions = (
-            track,
-            car,
-            race,
-            reward,
-            n,
-            actions,
-        )
-        self.sensors = tuple(sensors)
+        if n < 1:
+            raise RacerError(f"a simulator needs at least 1 car, not {n}")
+        if reward and len(reward.functions) != n:
+            raise RacerError(f"the reward function was loaded for {len(reward.functions)} cars, but there are {n}")
+        if race.start and not track.closed:
+            raise RacerError(f"{track.name} is an open track, so that a race starts at 0, not at {race.start}")
+        self.track, self.car, self.race, self.reward = track, car, race, reward
+        self.n, self.actions, self.sensors = n, actions, tuple(sensors)
+        self._advance = race.advance if track.closed else 0.0  # a lap that starts further on would have no end
         self.cars = car_records([car] * n)
         self.everyone: Ints = np.arange(n)
         self.command = records(n, COMMAND)
@@ -108,8 +109,8 @@ class Simulator:
             records(self.n, EPISODE),
             np.zeros(self.n, np.int64),
         )
-        self.state.episode.start = (self.race.start + self.race.advance * self.everyone) % 1.0
-        self._begun = np.zeros(self.n, np.bool_)
+        self.state.episode.start = (self.race.start + self._advance * self.everyone) % 1.0
+        self.state.episode.number = -1
 
     @property
     def time(self) -> Floats:
@@ -119,10 +120,7 @@ class Simulator:
     def reset(self, cars: npt.ArrayLike | None = None) -> Observations:
         """Start a new episode for some cars (indices or a mask; all if not given), prepare step included."""
         which = self.everyone if cars is None else self.everyone[np.asarray(cars)]
-        first = ~self._begun[which]
-        for some, is_first in ((which[first], True), (which[~first], False)):
-            race.begin(self.state.motion, self.state.episode, some, self._geometry, self.race.advance, is_first)
-        self._begun[which] = True
+        race.begin(self.state.motion, self.state.episode, which, self._geometry, self._advance)
         self._look(which)
         race.first_progress(self.state.episode, self.state.situation, which)
         self.judged[which] = self.state.situation[which]
@@ -135,7 +133,7 @@ class Simulator:
     def step(self, actions: npt.NDArray[Any]) -> Step:
         """Judge and reward every car where it stands, with its action (n,) or (n, 2), then move it."""
         state = self.state
-        self.command, self.chosen = self.actions.commands(actions), actions
+        self.command, self.chosen = self._commands(actions), actions
         self.judged = state.situation.copy()
         race.judge(state.motion, state.episode, state.situation, self._rules, self._geometry)
         self._call_reward()
@@ -163,15 +161,29 @@ class Simulator:
         """Simulated seconds (n,) of the poses last judged, one control period before those seen now."""
         return (self.state.ticks - 1) / dynamics.CONTROL_RATE
 
+    def restore(self, state: State) -> Observations:
+        """Go back to a state that was copied before; gives what is seen there."""
+        self.state = state.copy()
+        self._read_sensors(self.everyone)
+        return self.observations
+
+    def _commands(self, actions: npt.NDArray[Any]) -> Records:
+        if len(actions) != self.n:
+            raise RacerError(f"{self.n} cars need {self.n} actions, not {len(actions)}")
+        return self.actions.commands(actions)
+
     def _call_reward(self) -> None:
         self.rewards[:] = 0.0
         if self.reward is None:
             return
         called = np.flatnonzero(self.state.episode.status != Status.PAUSE)
-        if called.size:
-            time = self.time
-            built = params.build(self.track, self.judged, self.state.episode, self.command, called, time)
-            self.rewards[called] = self.reward(built, called)
+        if called.size == 0:
+            return
+        seen = (self.track, self.judged, self.state.episode, self.command, called, self.time)
+        if self.reward.batched:
+            self.rewards[called] = self.reward.batch(params.columns(*seen))
+        else:
+            self.rewards[called] = self.reward(params.build(*seen), called)
 
     def _move(self) -> None:
         held = self.state.episode.pause > 0

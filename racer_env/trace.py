@@ -1,19 +1,26 @@
-"""Simtrace: the original's record of every step, as its CSV files hold it (spec/simulator.md 6.1 to 6.3).
+"""Simtrace: the original's record of every step, read in every generation of the format and written in the newest.
 
-A row is written when a step is judged: pose and progress are those the reward saw, steering and speed are the
-commands that were chosen. Rows of a batch are gathered per car, so that every episode stands whole in a file.
+A line holds 14 to 19 fields, always in the order of `COLUMNS`; newer simulators added fields at the end. Files are CSV
+(with or without the header) or logs in which such lines follow ``SIM_TRACE_LOG:`` among anything else. Logs round:
+positions and yaw to 4 decimals, steering, speed and track length to 2. Metres, seconds, per cent; angles in degrees
+(the oldest logs, which have no status, wrote radians and are converted). A row is written when a step is judged: pose
+and progress are those the reward saw, steering and speed are the commands that were chosen.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from racer_env.car import DiscreteActions
-from racer_env.dynamics import CONTROL_RATE
+import numpy as np
+
+from racer_env.errors import TraceError
+from racer_env.kernel import Ints, Records
 from racer_env.race import Status
-from racer_env.simulator import Simulator, Step
 
 COLUMNS = (
     "episode",
@@ -38,6 +45,44 @@ COLUMNS = (
 )
 
 HEADER = ",".join(COLUMNS) + "\n"
+
+#: How other tools call a column.
+ALIASES = {
+    "on_track": "all_wheels_on_track",
+    "closest_waypoints": "closest_waypoint",
+    "timestamp": "tstamp",
+    "steering_angle": "steer",
+    "speed": "throttle",
+    "status": "episode_status",
+}
+
+FEWEST = 14  #: fields of a line in 2019
+LOG_MARK = "SIM_TRACE_LOG:"
+
+#: A recorded step; the fields of `COLUMNS`, 0 where a generation lacks one.
+STEP = np.dtype(
+    [
+        ("episode", np.int64),
+        ("steps", np.float64),
+        ("x", np.float64),  # m, front of the car
+        ("y", np.float64),
+        ("yaw", np.float64),  # degrees
+        ("steer", np.float64),  # degrees
+        ("throttle", np.float64),  # m/s
+        ("action", object),  # as written: an index, or both numbers in brackets
+        ("reward", np.float64),
+        ("done", np.bool_),
+        ("all_wheels_on_track", np.bool_),
+        ("progress", np.float64),  # per cent
+        ("closest_waypoint", np.int64),
+        ("track_len", np.float64),  # m
+        ("tstamp", np.float64),  # s, simulated; before 2021 Unix time
+        ("status", "U16"),
+        ("pause_duration", np.float64),  # s of penalty left
+        ("obstacle_crash_counter", np.int64),
+        ("wall_clock", np.float64),  # s, Unix time
+    ]
+)
 
 
 class TraceRow(NamedTuple):
@@ -64,12 +109,17 @@ class TraceRow(NamedTuple):
 
     def line(self, episode: int) -> str:
         """The row as a line of a CSV file."""
-        return (
-            f"{episode},{self.steps},{self.x},{self.y},{self.yaw},{self.steer},{self.throttle},{self.action},"
-            f"{self.reward},{self.done},{self.all_wheels_on_track},{self.progress},{self.closest_waypoint},"
-            f"{self.track_len},{self.tstamp},{self.status.label},{self.pause_duration},"
-            f"{self.obstacle_crash_counter},{self.wall_clock}\n"
-        )
+        return _line((episode, *self[:_STATUS], self.status.label, *self[_STATUS + 1 :]))
+
+
+_STATUS = TraceRow._fields.index("status")
+_PROGRESS = COLUMNS.index("progress")
+
+
+def _line(values: Sequence[Any]) -> str:
+    """Values of `COLUMNS` as the original writes them: a full lap is the whole number that it was cut to."""
+    cut = (100,) if values[_PROGRESS] == 100.0 else values[_PROGRESS : _PROGRESS + 1]
+    return ",".join(map(str, (*values[:_PROGRESS], *cut, *values[_PROGRESS + 1 :]))) + "\n"
 
 
 def text(rows: Iterable[TraceRow], episode: int) -> str:
@@ -77,70 +127,204 @@ def text(rows: Iterable[TraceRow], episode: int) -> str:
     return "".join(row.line(episode) for row in rows)
 
 
-class TraceRecorder:
-    """Gathers the rows of every car's episode until it ends."""
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """Recorded steps in the order in which they were written."""
 
-    def __init__(self, simulator: Simulator):
-        self._simulator = simulator
-        self._rows: list[list[TraceRow]] = [[] for _ in range(simulator.n)]
+    path: Path  #: the file or folder they came from
+    rows: Records  #: `STEP` (n,)
+    fields: int  #: that a line had, 14 to 19: the generation of the format
+    rounded: bool  #: from a log, which rounds positions to 4 decimals
 
-    def begin(self, cars: Iterable[int]) -> None:
-        """Start the episodes of cars that were just reset, with the row of their prepare step."""
-        for car in cars:
-            self._rows[car] = [self._row(car, Status.PREPARE, 0.0)]
+    def __len__(self) -> int:
+        return len(self.rows)
 
-    def add(self, step: Step, actions: Any) -> Iterator[tuple[int, list[TraceRow]]]:
-        """Record a step; give the cars whose episode it ended, with all rows of it."""
-        shown = _action_names(self._simulator, actions)
-        wall_clock = time.time()
-        columns = self._columns(step)
-        for car, values in enumerate(zip(*columns, strict=True)):
-            (
-                steps,
-                x,
-                y,
-                yaw,
-                steer,
-                speed,
-                reward,
-                done,
-                on,
-                progress,
-                waypoint,
-                tick,
-                status,
-                pause,
-                crashes,
-            ) = values
-            row = TraceRow(
-                float(steps), x, y, yaw, steer, speed, shown[car], reward, done, on, progress, waypoint,
-                self._simulator.track.length, tick, Status(status), pause / CONTROL_RATE, crashes, wall_clock,
-            )  # fmt: skip
-            self._rows[car].append(row)
-            if done:
-                yield car, self._rows[car]
+    @property
+    def runs(self) -> Ints:
+        """Number (n,) of the run of each step, from 0: a run is what is driven between two prepare steps."""
+        fresh = np.diff(self.rows.steps, prepend=np.inf) <= 0.0
+        return np.cumsum(fresh) - 1
 
-    def _columns(self, step: Step) -> list[list[Any]]:
-        j, e, c = step.judged, step.episode, step.command
-        arrays = (
-            e.steps, j.x, j.y, j.heading, c.steering_degrees, c.speed, step.rewards, e.done, j.all_wheels_on_track,
-            e.progress, j.nearest_waypoint, self._simulator.judged_time, e.status, e.pause, e.crash_count,
-        )  # fmt: skip
-        return [array.tolist() for array in arrays]
-
-    def _row(self, car: int, status: Status, reward: float) -> TraceRow:
-        """The row of a step in which nothing was chosen."""
-        s, e = self._simulator.judged[car], self._simulator.state.episode[car]
-        return TraceRow(
-            float(e.steps), float(s.x), float(s.y), float(s.heading), 0.0, 0.0, "0", reward, False,
-            bool(s.all_wheels_on_track), float(e.progress), int(s.nearest_waypoint), self._simulator.track.length,
-            float(self._simulator.judged_time[car]), status, 0.0, 0, time.time(),
-        )  # fmt: skip
+    def text(self) -> str:
+        """The steps as a CSV file of the newest format."""
+        columns = (self.rows[name].tolist() for name in STEP.names or ())
+        return HEADER + "".join(_line(values) for values in zip(*columns, strict=True))
 
 
-def _action_names(simulator: Simulator, actions: Any) -> list[str]:
-    """Actions as the original writes them: an index, or both numbers in brackets."""
-    if isinstance(simulator.actions, DiscreteActions):
-        return [str(a) for a in actions.tolist()]
-    commands = simulator.command
-    return [f"[{a} {v}]" for a, v in zip(commands.steering_degrees.tolist(), commands.speed.tolist(), strict=True)]
+def find_traces(path: Path) -> list[Path]:
+    """List what `read` can read at a path: the file itself, or every folder and log below it that holds steps.
+
+    A folder of CSV files counts as one, because each of them is an iteration of one training.
+
+    Raises:
+        TraceError: there is no such path, or no trace below it.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise TraceError(f"{path}: there is no such file or folder")
+    folders = sorted((path, *(p for p in path.rglob("*") if p.is_dir())), key=_natural)
+    found = [p for folder in folders for p in _traces_in(folder)]
+    if not found:
+        raise TraceError(f"{path}: no trace below this folder; looked for .csv and .log files with recorded steps")
+    return found
+
+
+def _traces_in(folder: Path) -> list[Path]:
+    logs = [p for p in sorted(folder.glob("*.log"), key=_natural) if LOG_MARK in _read_text(p)]
+    return ([folder] if _csv_files(folder) else []) + logs
+
+
+def _csv_files(folder: Path) -> list[Path]:
+    return [p for p in sorted(folder.glob("*.csv"), key=_natural) if _starts_like_a_trace(p)]
+
+
+def _starts_like_a_trace(path: Path) -> bool:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        names = {name.strip().lower() for name in file.readline().split(",")}
+    return {"steps", "yaw", "progress"} <= names
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Sort key in which ``10-iteration.csv`` follows ``9-iteration.csv``."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", str(path))]
+
+
+def read(path: Path) -> Trace:
+    """Read a file, or all CSV files of a folder in numeric order.
+
+    Raises:
+        TraceError: nothing to read, or a line that cannot be read; names file, line and value.
+    """
+    files = _csv_files(path) if path.is_dir() else [path]
+    parts = [part for file in files if len(part := parse(_read_text(file), file))]
+    if not parts:
+        raise TraceError(f"{path}: holds no recorded step; expected CSV lines or lines with {LOG_MARK}")
+    rows = np.concatenate([part.rows for part in parts]).view(np.recarray)
+    return Trace(path, rows, min(part.fields for part in parts), parts[0].rounded)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise TraceError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def parse(content: str, path: Path) -> Trace:
+    """Make a trace of the text of a CSV file or a log; `path` is named in errors."""
+    rounded = LOG_MARK in content
+    numbered = list(_logged(content) if rounded else _listed(content))
+    header = numbered and not rounded and not re.match(r"\s*-?\d", numbered[0][1])
+    names = _names(numbered.pop(0)[1], path) if header else list(COLUMNS)
+    table = [values.split(",") for _, values in numbered]
+    lines = [number for number, _ in numbered]
+    if not header and table:
+        names = names[: len(table[0])]
+    _check_widths(table, len(names), lines, path)
+    columns = dict(zip(names, zip(*table, strict=True), strict=False))
+    rows = _rows(columns, lines, path)
+    return Trace(path, rows, sum(name in COLUMNS for name in names), rounded)
+
+
+def _logged(content: str) -> Iterator[tuple[int, str]]:
+    """Numbers of the lines that hold a step, and what follows the mark, up to a quote or an escaped line end."""
+    for number, line in enumerate(content.split("\n"), start=1):
+        at = line.find(LOG_MARK)
+        if at >= 0:
+            values = _without_commas_in_actions(line[at + len(LOG_MARK) :])
+            yield number, re.split(r'["\\\r]', values, maxsplit=1)[0]
+
+
+def _listed(content: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(_without_commas_in_actions(content).split("\n"), start=1):
+        if line.strip():
+            yield number, line
+
+
+def _without_commas_in_actions(content: str) -> str:
+    """Write ``[a, b]``, quoted or not, as ``[a b]``, so that commas only separate fields."""
+    if "[" not in content:
+        return content
+    return re.sub(r'"?\[([^\]\n]*)\]"?', lambda m: "[" + re.sub(r"\s*,\s*", " ", m[1]) + "]", content)
+
+
+def _names(header: str, path: Path) -> list[str]:
+    """The columns that a header names, in our words; others keep their own."""
+    known = {name.lower(): name for name in COLUMNS}
+    given = [name.strip().strip('"').lower() for name in header.split(",")]
+    names = [known.get(name, name) for name in given]
+    names = [ALIASES[name] if ALIASES.get(name, name) not in names else name for name in names]
+    missing = [name for name in COLUMNS[:FEWEST] if name not in names]
+    if missing:
+        raise TraceError(f"{path}, line 1: not the header of a simtrace file; it lacks {', '.join(missing)}")
+    return names
+
+
+def _check_widths(table: list[list[str]], width: int, lines: list[int], path: Path) -> None:
+    for line, values in zip(lines, table, strict=True):
+        if len(values) < FEWEST or len(values) != width:
+            wanted = f"{width} as in the lines before" if width >= FEWEST else f"{FEWEST} to {len(COLUMNS)}"
+            raise TraceError(f"{path}, line {line}: {len(values)} fields; a step has {wanted}")
+
+
+def _rows(columns: dict[str, tuple[str, ...]], lines: list[int], path: Path) -> Records:
+    """Steps `STEP` (n,) of columns of text; what old generations lack is filled in."""
+    rows = np.zeros(len(lines), STEP).view(np.recarray)
+    for column, field in zip(COLUMNS, STEP.names or (), strict=True):
+        if column in columns:
+            rows[field] = _converted(column, columns[column], STEP[field].kind, lines, path)
+    if "episode_status" not in columns:
+        over = np.where(rows.progress >= 100.0, Status.LAP_COMPLETE.label, Status.OFF_TRACK.label)
+        rows.status = np.where(rows.done, over, Status.IN_PROGRESS.label)
+        if len(rows) and np.abs(rows.yaw).max() <= np.pi + 0.01:
+            rows.yaw, rows.steer = np.degrees(rows.yaw), np.degrees(rows.steer)
+    return rows
+
+
+def _converted(column: str, values: Sequence[str], kind: str, lines: list[int], path: Path) -> list[Any]:
+    reader, wanted = _READERS[kind]
+    try:
+        return list(map(reader, values))
+    except ValueError:
+        line, value = next((line, v) for line, v in zip(lines, values, strict=True) if _fails(reader, v))
+        raise TraceError(f"{path}, line {line}: {column} is {value.strip()!r}; it must be {wanted}") from None
+
+
+def _fails(reader: Callable[[str], Any], value: str) -> bool:
+    try:
+        reader(value)
+    except ValueError:
+        return True
+    return False
+
+
+def _number(value: str) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _whole(value: str) -> int:
+    number = float(value)
+    if not number.is_integer():
+        raise ValueError
+    return int(number)
+
+
+def _truth(value: str) -> bool:
+    word = value.strip().lower()
+    if word not in ("true", "false"):
+        raise ValueError
+    return word == "true"
+
+
+#: How the text of a field becomes a value, by the kind of its dtype, and what is allowed.
+_READERS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "f": (_number, "a finite number"),
+    "i": (_whole, "a whole number"),
+    "b": (_truth, "True or False"),
+    "O": (str.strip, "text"),
+    "U": (str.strip, "text"),
+}

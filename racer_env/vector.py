@@ -13,9 +13,9 @@ from gymnasium.vector.utils import batch_space
 
 from racer_env.car import ActionSpace, Car
 from racer_env.dynamics import CONTROL_RATE
-from racer_env.env import Reward, action_space_of, make_simulator, observation_space_of
+from racer_env.env import Reward, action_space_of, check_render_mode, make_simulator, observation_space_of
 from racer_env.kernel import Bools, Floats
-from racer_env.race import TIME_TRIAL, Race, Status
+from racer_env.race import TIME_TRIAL, Race, Status, truncated
 from racer_env.sensors import Sensor
 from racer_env.simulator import Observations
 from racer_env.track import Track
@@ -25,8 +25,9 @@ class RacerVectorEnv(VectorEnv[Observations, Any, npt.NDArray[Any]]):
     """`num_envs` cars; arguments as `racer_env.env.RacerEnv`.
 
     A car whose episode ends is reset in the same step (``AutoresetMode.SAME_STEP``): the observation is that of its
-    next episode. ``infos["final_obs"]`` and ``infos["final_info"]`` then hold the last of the old one, in the rows
-    where ``infos["_final_obs"]`` is true.
+    next episode. ``infos["final_obs"]``, an array (n,) of single observations or None, and ``infos["final_info"]``
+    then hold the last of the old one, in the rows where ``infos["_final_obs"]`` is true. What the reward function
+    printed is kept: ``simulator.reward.take_printed()``.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012
@@ -46,6 +47,7 @@ class RacerVectorEnv(VectorEnv[Observations, Any, npt.NDArray[Any]]):
         race: Race = TIME_TRIAL,
         render_mode: str | None = None,
     ):
+        check_render_mode(render_mode, self.metadata["render_modes"])
         self.simulator = make_simulator(track, reward_function, sensors, car, action_space, race, num_envs)
         self.num_envs, self.render_mode = num_envs, render_mode
         self.single_action_space = action_space_of(self.simulator.actions)
@@ -59,26 +61,33 @@ class RacerVectorEnv(VectorEnv[Observations, Any, npt.NDArray[Any]]):
     ) -> tuple[Observations, dict[str, Any]]:
         """Start every car's episode, or those of ``options["reset_mask"]``; with a `seed`, all begin anew."""
         if seed is not None:
-            self.simulator.restart(seed if isinstance(seed, int) else seed[0] or 0)
-        mask = options.get("reset_mask") if options else None
-        return _copied(self.simulator.reset(mask)), {}
+            self.simulator.restart((seed[0] or 0) if isinstance(seed, list) else seed)
+        mask = options.get("reset_mask") if options and seed is None else None
+        return _copied(self.simulator.reset(mask)), self._infos()
 
     def step(self, actions: Any) -> tuple[Observations, Floats, Bools, Bools, dict[str, Any]]:
         """Drive one control period, 1/15 s."""
         step = self.simulator.step(np.asarray(actions))
-        done = step.done.copy()
-        truncated = done & (step.episode.status == Status.IN_PROGRESS)
-        infos = self._infos()
+        done, cut, rewards = step.done.copy(), truncated(step.episode), step.rewards.copy()
+        last: dict[str, Any] = {}
         if done.any():
-            infos |= {"final_info": infos, "final_obs": _copied(step.observations)}
-            infos |= {"_final_info": done, "_final_obs": done}
+            last = {"final_obs": _rows(step.observations, done), "_final_obs": done}
+            last |= {"final_info": self._infos(), "_final_info": done}
             self.simulator.reset(done)
-        return _copied(step.observations), step.rewards.copy(), done & ~truncated, truncated, infos
+        return _copied(step.observations), rewards, done & ~cut, cut, self._infos() | last
 
     def _infos(self) -> dict[str, Any]:
+        """Every car's values (n,), and as Gymnasium has it, under ``_key`` whether it has one."""
         e = self.simulator.state.episode
-        labels = np.array([Status(s).label for s in e.status.tolist()], dtype=object)
-        return {"status": labels, "progress": e.progress.copy(), "steps": e.steps.copy()}
+        infos = {
+            "status": np.array([Status(s).label for s in e.status.tolist()], dtype=object),
+            "progress": e.progress.copy(),
+            "steps": e.steps.copy(),
+        }
+        infos |= {f"_{key}": np.ones(self.num_envs, np.bool_) for key in infos}
+        if e.lap_milliseconds.any():
+            infos |= {"lap_ms": e.lap_milliseconds.copy(), "_lap_ms": e.lap_milliseconds > 0}
+        return infos
 
     def render(self) -> tuple[Any, ...] | None:
         """Give a picture (h, w, 3) of every car."""
@@ -88,6 +97,14 @@ class RacerVectorEnv(VectorEnv[Observations, Any, npt.NDArray[Any]]):
 
         self._scenes = self._scenes or [Scene(self.simulator, car) for car in range(self.num_envs)]
         return tuple(scene.draw() for scene in self._scenes)
+
+
+def _rows(observations: Observations, which: Bools) -> npt.NDArray[Any]:
+    """The observations of some cars, one by one, as objects (n,); None for the others."""
+    out = np.full(len(which), None, dtype=object)
+    for i in np.flatnonzero(which):
+        out[i] = {name: values[i].copy() for name, values in observations.items()}
+    return out
 
 
 def _copied(observations: Observations) -> Observations:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from training.run_folder import RunFolder
+    from racer_env.track import Track
+    from training.evaluation import Drive
+    from training.run_folder import Course, RunFolder
     from training.trainer import Stop
+
+INTERRUPTED = 130  #: exit code after Ctrl-C, as shells have it
 
 ModelDir = Annotated[
     Path | None,
@@ -20,6 +25,14 @@ CarName = Annotated[
     str | None,
     typer.Option(help="deepracer_v4 or deepracer_v6; by default what version in model_metadata.json says."),
 ]
+
+
+def _finite(value: float | None) -> float | None:
+    if value is not None and not abs(value) < float("inf"):
+        raise typer.BadParameter(f"{value} is not a finite number")
+    return value
+
+
 Which = Annotated[str, typer.Option(help="Which checkpoint of a run: best or last.")]
 
 
@@ -36,10 +49,13 @@ def new(
 
 
 def train(
+    context: typer.Context,
     model_dir: ModelDir = None,
     track: TrackName = None,
-    steps: Annotated[int | None, typer.Option(help="Stop after so many steps.", min=1)] = None,
-    minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.", min=0.0)] = None,
+    steps: Annotated[int | None, typer.Option(help="Stop after so many steps, in whole iterations.", min=1)] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop after so many minutes.", min=0.0, callback=_finite)
+    ] = None,
     until_laps: Annotated[
         int | None, typer.Option(help="Stop after so many complete evaluation laps in a row.", min=1)
     ] = None,
@@ -60,27 +76,34 @@ def train(
 ) -> None:
     """Train a driver from the camera with PPO.
 
-    Without --steps, --minutes or --until-laps it stops after 5 evaluation laps in a row or 30 minutes.
+    Without --steps, --minutes or --until-laps it stops after 5 evaluation laps in a row or 30 minutes. All of them
+    count from now, also with --resume. Ctrl-C saves and leaves.
     """
+    _quiet_threads()
     from rich.console import Console
 
     from training import start
-    from training.progress import Progress, describe
+    from training.progress import Progress, describe, note
     from training.trainer import Trainer
 
-    console = Console()
+    console = Console(soft_wrap=True, highlight=False)
     stop = _stop(steps, minutes, until_laps)
     if resume is not None:
-        folder = start.resumed(resume, given=model_dir or track or run)
+        folder = start.resumed(resume, _fixed(context))
     else:
         folder, remarks = start.started(model_dir, track, run, seed, car, network, critic, reverse, cars)
         for remark in remarks:
-            console.print(f"[yellow]note:[/] {remark}", highlight=False)
-    trainer = Trainer(folder, resume=resume is not None)
-    console.print(_headline(folder, describe(stop)), highlight=False)
+            console.print(note(remark))
+    console.print(_headline(folder, describe(stop)), markup=False)
     with Progress(console, folder.path.name) as progress:
-        course = trainer.train(stop, progress.show)
-    console.print(_summary(folder, course, trainer.interrupted), highlight=False)
+        trainer = Trainer(folder, resume=resume is not None)
+        try:
+            course = trainer.train(stop, progress.show)
+        finally:
+            progress.show_printed(trainer.records.newest_printed, folder.path / "logs" / "reward.log")
+    console.print(_summary(folder, course, trainer.interrupted), markup=False)
+    if trainer.interrupted:
+        raise typer.Exit(INTERRUPTED)
 
 
 def evaluate(
@@ -89,7 +112,7 @@ def evaluate(
     laps: Annotated[int, typer.Option(help="Laps to drive.", min=1)] = 3,
     which: Which = "best",
     car: CarName = None,
-    off_track_penalty: Annotated[float, typer.Option(help="Seconds.", min=0.0)] = 5.0,
+    off_track_penalty: Annotated[float, typer.Option(help="Seconds.", min=0.0, callback=_finite)] = 5.0,
     resets: Annotated[int, typer.Option(help="How often the car is put back before the run ends.", min=0)] = 15,
     reverse: Annotated[bool, typer.Option("--reverse", help="Drive the track in reverse.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Write a picture of the drive to this PNG file.")] = None,
@@ -98,21 +121,24 @@ def evaluate(
     """Drive a race greedily, with penalties, and tell the lap times."""
     from dataclasses import replace
 
+    import torch
+
     from racer_env.car import find_car
     from racer_env.race import EVALUATION
     from racer_env.track import find_track
     from training import evaluation
 
+    torch.set_num_threads(1)  # one picture at a time: more only wait for each other
     contender = evaluation.Contender.open(driver, _checkpoint(which))
     where = find_track(track, reverse=reverse) if track else contender.track
     if where is None:
         raise typer.BadParameter("a bundle does not say where it was trained; give --track", param_hint="--track")
     race = replace(EVALUATION, laps=laps, off_track_penalty=off_track_penalty, resets=resets)
     drive = evaluation.drive(contender, where, race, car=find_car(car) if car else None)
-    if contender.run:
-        evaluation.keep(contender.run, drive)
     if picture:
         _draw(where, drive, driver.name, picture)
+    if contender.run:
+        evaluation.keep(contender.run, drive)
     rows = evaluation.lap_dicts(drive.result)
     _print_laps(where.name, rows, as_json)
 
@@ -123,9 +149,12 @@ def export(
     which: Which = "best",
 ) -> None:
     """Write a run's driver as a DeepRacer car bundle."""
+    import torch
+
     from training.export import export as write
     from training.run_folder import RunFolder
 
+    torch.set_num_threads(1)
     bundle = write(RunFolder.open(run), output, _checkpoint(which))
     size = output.stat().st_size / 1e6
     typer.echo(f"wrote {output}: {bundle.name}, {size:.1f} MB, checked against the run's network")
@@ -139,6 +168,27 @@ def _stop(steps: int | None, minutes: float | None, laps: int | None) -> Stop:
     return Stop(steps, minutes, laps)
 
 
+def _fixed(context: typer.Context) -> list[str]:
+    """What the user gave although the run that goes on has it fixed."""
+    free = ("resume", "steps", "minutes", "until_laps")
+    given = [p for p in context.command.params if p.name not in free and _given(context, p.name)]
+    return [p.opts[0] if p.param_type_name == "option" else "the model folder" for p in given]
+
+
+def _given(context: typer.Context, name: str | None) -> bool:
+    source = context.get_parameter_source(name or "")
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _quiet_threads() -> None:
+    """Let torch's threads sleep while they wait, if the user has not said otherwise.
+
+    They spin by default, which gains little when a machine is idle and makes learning many times slower when
+    anything else runs. Torch reads this once, when it is imported.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def _checkpoint(which: str) -> str:
     if which not in ("best", "last"):
         raise typer.BadParameter(f"{which!r}, but must be best or last", param_hint="--which")
@@ -150,18 +200,18 @@ def _headline(run: RunFolder, until: str) -> str:
     return f"training {run.path}: {s.network} on {s.track} with {s.car}, until {until}"
 
 
-def _summary(run: RunFolder, course: Any, interrupted: bool) -> str:
-    lap = f", {course.best_lap_ms / 1000:.1f} s a lap" if course.best_lap_ms < float("inf") else ""
+def _summary(run: RunFolder, course: Course, interrupted: bool) -> str:
+    lap = f", {course.best_lap_ms / 1000:.1f} s a lap" if course.best_lap_ms is not None else ""
     first = f"first evaluation lap after {course.first_lap_steps:,} steps, " if course.first_lap_steps else ""
     ended = "interrupted and saved" if interrupted else "done"
     return (
         f"{ended}: {course.steps:,} steps in {course.seconds / 60:.1f} minutes, {first}"
-        f"best evaluation {max(course.best_completion, 0.0):.0f} %{lap}\n"
+        f"best evaluation {course.best_completion or 0.0:.0f} %{lap}\n"
         f"next: racer evaluate {run.path}, racer export {run.path} -o NAME.tar.gz, racer train --resume {run.path}"
     )
 
 
-def _draw(track: Any, drive: Any, name: str, file: Path) -> None:
+def _draw(track: Track, drive: Drive, name: str, file: Path) -> None:
     from racer_env.render import save_picture
     from racer_env.render.lap_picture import draw_lap
 

@@ -16,12 +16,13 @@ from racer_env.kernel import Floats
 from racer_env.metadata import ModelMetadata
 from racer_env.network import NetworkDriver
 from racer_env.race import Race, Status
+from racer_env.recorder import TraceRecorder
 from racer_env.simulator import Simulator, Step
-from racer_env.trace import TraceRecorder, TraceRow
+from racer_env.trace import TraceRow
 from racer_env.track import Track
+from training.policy_driver import load_driver
 from training.records import LABELS, write_evaluation
 from training.run_folder import RunFolder
-from training.trainer import load_driver
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from racer_env.sensors import find_sensors
 from racer_env.simulator import Simulator
 from training.networks import DriverPolicy
 from training.networks import Embedder as TorchEmbedder
+from training.policy_driver import load_driver
 from training.run_folder import RunFolder
-from training.trainer import load_driver
 
 TOLERANCE = 1e-5  #: largest difference allowed between torch and the graph that was read back
 

@@ -16,7 +16,7 @@ from racer_env.metadata import ModelMetadata
 class Hyperparameters(BaseModel):
     """``hyperparameters.json`` with the console's defaults (spec/simulator.md 7.1)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     batch_size: int = Field(64, ge=1)
     num_epochs: int = Field(10, ge=1)
@@ -37,8 +37,8 @@ class Hyperparameters(BaseModel):
     def read(cls, path: Path) -> Hyperparameters:
         """Read a file. Raises `MetadataError` with the path, the key and what is allowed."""
         try:
-            raw = json.loads(path.read_bytes())
-        except ValueError as error:
+            raw = json.loads(_read(path))
+        except (ValueError, RecursionError) as error:
             raise MetadataError(f"{path} is not JSON: {error}") from error
         if not isinstance(raw, dict):
             raise MetadataError(f"{path} must hold one JSON object, not a {type(raw).__name__}")
@@ -60,6 +60,11 @@ class Hyperparameters(BaseModel):
             said.append("stack_size has no effect: a driver sees one picture, as in the original")
         if self.exploration_type != "categorical":
             said.append("exploration_type e-greedy has no effect: actions are always drawn from the policy")
+        said += [
+            f"{key} has no effect: --steps, --minutes and --until-laps say when to stop"
+            for key in ("term_cond_max_episodes", "term_cond_avg_score")
+            if getattr(self, key) != type(self).model_fields[key].default
+        ]
         return said
 
 
@@ -97,7 +102,7 @@ class ModelFolder:
         metadata, hyperparameters = folder / "model_metadata.json", folder / "hyperparameters.json"
         return cls(
             reward,
-            ModelMetadata.read(metadata) if metadata.exists() else ModelMetadata(),
+            read_metadata(metadata) if metadata.exists() else ModelMetadata(),
             Hyperparameters.read(hyperparameters) if hyperparameters.exists() else Hyperparameters(),
         )
 
@@ -105,3 +110,15 @@ class ModelFolder:
 def to_json(value: Any) -> str:
     """JSON as our files hold it."""
     return json.dumps(value, indent=2) + "\n"
+
+
+def read_metadata(path: Path) -> ModelMetadata:
+    """Read a ``model_metadata.json``. Raises `MetadataError` with the path and what is wrong."""
+    return ModelMetadata.parse(_read(path), str(path))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise MetadataError(f"{path} cannot be read: {error.strerror or error}") from error

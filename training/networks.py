@@ -22,6 +22,7 @@ from torch import nn
 
 from racer_env.metadata import STATE
 
+COMPACT = "compact"
 Convolution = tuple[int, int, int]  #: filters, kernel, stride
 
 
@@ -40,7 +41,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "DEEP_CONVOLUTIONAL_NETWORK_DEEP": Architecture(
         ((32, 8, 4), (32, 4, 2), (64, 4, 2), (64, 3, 1)), (512, 512), (256, 128)
     ),
-    "compact": Architecture(((16, 8, 8), (32, 3, 2), (32, 3, 1)), (), (128,)),
+    COMPACT: Architecture(((16, 8, 8), (32, 3, 2), (32, 3, 1)), (), (128,)),
 }
 
 
@@ -128,7 +129,7 @@ class DriverPolicy(MultiInputActorCriticPolicy):
         self.vf_features_extractor = Embedder(self.observation_space, **self._critic)  # type: ignore[arg-type]
         super()._build(lr_schedule)
         self.value_net = nn.Linear(self.vf_features_extractor.features_dim, 1)
-        nn.init.orthogonal_(self.value_net.weight, 1.0)
+        self.init_weights(self.value_net, gain=1.0)
         self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
     def extract_features(self, obs: Any, features_extractor: BaseFeaturesExtractor | None = None) -> Any:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
-from training.trainer import Evaluation, Report, Stop
+from training.policy_driver import Evaluation
+from training.trainer import Report, Stop
 
 
 class Progress:
@@ -30,6 +34,7 @@ class Progress:
 
     def __enter__(self) -> Self:
         if self._live:
+            self._live.update(self._framed("getting ready, then the first iteration ..."))
             self._live.start()
         return self
 
@@ -45,7 +50,14 @@ class Progress:
         if self._live:
             self._live.update(self._panel(report))
         if report.evaluation is not None:
-            self.console.print(line(report), highlight=False)
+            self.console.print(line(report), markup=False)
+
+    def show_printed(self, lines: list[str], log: Path) -> None:
+        """Show the newest lines that the reward function printed, and where all of them are."""
+        if lines:
+            self.console.print(f"reward_function printed, at last (all of it: {log}):", markup=False)
+            for text in lines:
+                self.console.print(f"  {text}", markup=False)
 
     def _panel(self, report: Report) -> Panel:
         table = Table.grid(padding=(0, 2), expand=True)
@@ -56,16 +68,21 @@ class Progress:
         table.add_row("episodes", f"{course.episodes:,}")
         table.add_row("training", _episodes(report))
         table.add_row("evaluation", _laps(self._evaluation))
-        table.add_row("best so far", f"{max(course.best_completion, 0.0):.0f} % after {course.best_steps:,} steps")
+        table.add_row("best so far", f"{course.best_completion or 0.0:.0f} % after {course.best_steps:,} steps")
         table.add_row(
             "entropy, KL",
             f"{report.losses.get('entropy', 0.0):.2f}, {report.losses.get('approx_kl', 0.0):.4f}",
         )
-        share, left = progress(report)
-        table.add_row("time", f"{_clock(course.seconds)}{f', about {_clock(left)} left' if left is not None else ''}")
-        if share is not None:
-            table.add_row("", ProgressBar(total=1.0, completed=share))
-        return Panel(table, title=self.title, subtitle="Ctrl-C saves and leaves", border_style="cyan")
+        left = f", about {_clock(report.seconds_left)} left" if report.seconds_left is not None else ""
+        table.add_row("time", f"{_clock(course.seconds)}{left}")
+        if report.share is not None:
+            table.add_row("", ProgressBar(total=1.0, completed=report.share))
+        if report.printed:
+            table.add_row("printed", Text("\n".join(report.printed), overflow="ellipsis", no_wrap=True))
+        return self._framed(table)
+
+    def _framed(self, content: RenderableType) -> Panel:
+        return Panel(content, title=escape(self.title), subtitle="Ctrl-C saves and leaves", border_style="cyan")
 
 
 def line(report: Report) -> str:
@@ -77,18 +94,9 @@ def line(report: Report) -> str:
     )
 
 
-def progress(report: Report) -> tuple[float | None, float | None]:
-    """Share of the training that is done and seconds left, as far as the stop rules tell."""
-    stop, course = report.stop, report.course
-    shares = []
-    if stop.steps:
-        shares.append(course.steps / stop.steps)
-    if stop.minutes:
-        shares.append(course.seconds / (60.0 * stop.minutes))
-    if not shares:
-        return None, None
-    share = min(max(shares), 1.0)
-    return share, course.seconds * (1.0 - share) / share if share > 0.0 else None
+def note(remark: str) -> Text:
+    """A remark on what the user gave."""
+    return Text.assemble(("note: ", "yellow"), remark)
 
 
 def describe(stop: Stop) -> str:
@@ -115,8 +123,8 @@ def _laps(evaluation: Evaluation | None) -> str:
     if evaluation is None:
         return "not yet"
     laps = int(evaluation.complete.sum())
-    text = f"{evaluation.progress.mean():3.0f} %, {laps} of {len(evaluation.progress)} laps"
-    return text + (f", {evaluation.milliseconds[evaluation.complete].mean() / 1000:.1f} s" if laps else "")
+    text = f"{evaluation.completion:3.0f} %, {laps} of {len(evaluation.progress)} laps"
+    return text + (f", {evaluation.lap_ms / 1000:.1f} s" if evaluation.lap_ms is not None else "")
 
 
 def _clock(seconds: float) -> str:

@@ -21,11 +21,15 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import platform
+import shutil
 import sys
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -34,16 +38,25 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from racer_env.errors import RacerError
-from racer_env.metadata import ModelMetadata
 from racer_env.reward import RewardFunction
 from racer_env.track import Track
-from training.model_folder import Hyperparameters, ModelFolder, to_json
+from training.model_folder import Hyperparameters, ModelFolder, read_metadata, to_json
 
 PACKAGES = ("racer18", "gymnasium", "numba", "numpy", "stable-baselines3", "torch")
 
 
 class RunError(RacerError):
-    """A run folder that is missing, taken, or not one of ours."""
+    """A run folder that is missing, taken, not one of ours, or cannot be written."""
+
+
+@contextmanager
+def unwritable(path: Path) -> Iterator[None]:
+    """Turn an operating system's error while writing `path` into a `RunError` that names it."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError(f"{path} cannot be written: {reason[:1].lower()}{reason[1:]}") from error
 
 
 class Settings(BaseModel):
@@ -70,13 +83,28 @@ class Course:
     iterations: int = 0
     episodes: int = 0
     seconds: float = 0.0  #: spent training, over all sessions
-    laps_in_a_row: int = 0  #: complete evaluation laps up to now
+    ticks: int = 0  #: control periods on the simulator's clock
+    laps_in_a_row: int = 0  #: complete evaluation laps up to now, since started or resumed
     first_lap_steps: int | None = None  #: when an evaluation lap was complete for the first time
     metric_rows: int = 0
-    best_completion: float = -1.0  #: per cent, mean of an evaluation
-    best_lap_ms: float = float("inf")  #: mean of an evaluation whose laps were all complete
+    best_completion: float | None = None  #: per cent, mean of an evaluation
+    best_lap_ms: float | None = None  #: mean of an evaluation whose laps were all complete
     best_steps: int = 0
     history: list[dict[str, float]] = field(default_factory=list)  #: one entry an evaluation
+
+    def improved_by(self, completion: float, lap_ms: float | None) -> bool:
+        """Note an evaluation if it is the best: the most progress, then the fastest laps; of equals the newer."""
+        fastest = lap_ms if completion >= 100.0 else None
+        if self.best_completion is not None and _rank(completion, fastest) < _rank(
+            self.best_completion, self.best_lap_ms
+        ):
+            return False
+        self.best_completion, self.best_lap_ms, self.best_steps = completion, fastest, self.steps
+        return True
+
+
+def _rank(completion: float, lap_ms: float | None) -> tuple[float, float]:
+    return completion, -lap_ms if lap_ms is not None else -float("inf")
 
 
 @dataclass(frozen=True)
@@ -87,19 +115,32 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, model: ModelFolder, settings: Settings, track: Track) -> RunFolder:
-        """Make the folder of a new run. Raises `RunError` if it holds anything already."""
+        """Make the folder of a new run, whole or not at all. Raises `RunError` if it holds anything already."""
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RunError(f"{path} exists already; choose another --run, or go on with --resume {path}")
-        run = cls(path)
+            held = (path / "settings.json").is_file()
+            go_on = f", or go on with: racer train --resume {path}" if held else ""
+            raise RunError(f"{path} exists already; choose another --run{go_on}")
+        path = Path(os.path.normpath(path))
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+        with unwritable(path):
+            try:
+                cls(unfinished)._fill(model, settings, track)
+                if path.exists():
+                    path.rmdir()
+                unfinished.rename(path)
+            finally:
+                shutil.rmtree(unfinished, ignore_errors=True)
+        return cls(path)
+
+    def _fill(self, model: ModelFolder, settings: Settings, track: Track) -> None:
         for folder in ("model", "ip", "metrics", "training-simtrace", "checkpoints", "tensorboard", "logs"):
-            (path / folder).mkdir(parents=True, exist_ok=True)
-        write(path / "reward_function.py", model.reward.read_bytes())
-        write(path / "model" / "model_metadata.json", model.metadata.to_json())
-        write(path / "ip" / "hyperparameters.json", to_json(model.hyperparameters.model_dump()))
-        write(path / "track.npy", _npy(track.route))
-        write(path / "provenance.json", to_json(_provenance(model, track)))
-        write(path / "settings.json", to_json(settings.model_dump()))
-        return run
+            (self.path / folder).mkdir(parents=True)
+        write(self.path / "reward_function.py", model.reward.read_bytes())
+        write(self.path / "model" / "model_metadata.json", model.metadata.to_json())
+        write(self.path / "ip" / "hyperparameters.json", to_json(model.hyperparameters.model_dump()))
+        write(self.path / "track.npy", _npy(track.route))
+        write(self.path / "provenance.json", to_json(_provenance(model, settings, track)))
+        write(self.path / "settings.json", to_json(settings.model_dump()))
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -116,36 +157,58 @@ class RunFolder:
             return Settings.model_validate_json(file.read_bytes())
         except ValidationError as error:
             first = error.errors()[0]
-            raise RunError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+            key = ".".join(map(str, first["loc"]))
+            raise RunError(f"{file}: {f'{key}: ' if key else ''}{first['msg']}") from error
 
     @property
     def model(self) -> ModelFolder:
         """DeepRacer's three files."""
         return ModelFolder(
             self.path / "reward_function.py",
-            ModelMetadata.read(self.path / "model" / "model_metadata.json"),
+            read_metadata(self.path / "model" / "model_metadata.json"),
             Hyperparameters.read(self.path / "ip" / "hyperparameters.json"),
         )
 
     @property
     def track(self) -> Track:
         """The track, exactly as trained on."""
-        settings = self.settings
-        route = np.load(self.path / "track.npy", allow_pickle=False)
+        settings, file = self.settings, self.path / "track.npy"
+        try:
+            route = np.load(file, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise RunError(f"{file} cannot be read: {error}") from error
         return Track(settings.track, route, settings.reverse)
 
     def checkpoint(self, which: str) -> Path:
         """Path of the checkpoint ``last`` or ``best``."""
         return self.path / "checkpoints" / f"{which}.zip"
 
+    def existing_checkpoint(self, which: str) -> Path:
+        """Path of a checkpoint. Raises `RunError` if it has not been written yet."""
+        file = self.checkpoint(which)
+        if not file.is_file():
+            raise RunError(
+                f"{self.path} has no checkpoint {which!r} yet; train it first: racer train --resume {self.path}"
+            )
+        return file
+
     def course(self, which: str = "last") -> Course:
         """How far the run was at a checkpoint. Raises `RunError` if there is none."""
-        file = self.checkpoint(which)
+        file = self.existing_checkpoint(which)
         try:
             with zipfile.ZipFile(file) as archive:
                 return Course(**json.loads(archive.read("course.json")))
         except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-            raise RunError(f"{file} cannot be read: {error}; the run has no such checkpoint") from error
+            raise RunError(f"{file} is not a checkpoint that can be read; it is damaged") from error
+
+    def last_course(self) -> Course:
+        """How far the run is, the best checkpoint being what ``best.zip`` holds, which may be newer than the last."""
+        course = self.course("last")
+        if self.checkpoint("best").is_file():
+            best = self.course("best")
+            course.best_completion, course.best_lap_ms = best.best_completion, best.best_lap_ms
+            course.best_steps = best.best_steps
+        return course
 
     def reward(self, cars: int) -> RewardFunction:
         """The run's reward function for so many cars."""
@@ -159,13 +222,15 @@ def add_course(archive: Path, course: Course) -> None:
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Write a file, whole or not at all."""
+    """Write a file, whole or not at all. Raises `RunError` if the system does not let us."""
     temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with unwritable(path):
+        try:
+            temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+            temporary.replace(path)
+        finally:
+            with suppress(OSError):
+                temporary.unlink()
 
 
 def free_folder(parent: Path, name: str) -> Path:
@@ -180,14 +245,18 @@ def _npy(route: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _provenance(model: ModelFolder, track: Track) -> dict[str, Any]:
+def _provenance(model: ModelFolder, settings: Settings, track: Track) -> dict[str, Any]:
+    files = {
+        "reward_function.py": model.reward.read_bytes(),
+        "model_metadata.json": model.metadata.to_json().encode(),
+        "hyperparameters.json": to_json(model.hyperparameters.model_dump()).encode(),
+        "track.npy": _npy(track.route),
+    }
     return {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": settings.seed,
         "python": sys.version.split()[0],
         "machine": platform.platform(),
         "packages": {name: version(name) for name in PACKAGES},
-        "sha256": {
-            "reward_function.py": hashlib.sha256(model.reward.read_bytes()).hexdigest(),
-            "model_metadata.json": hashlib.sha256(model.metadata.to_json().encode()).hexdigest(),
-            "track": hashlib.sha256(track.route.tobytes()).hexdigest(),
-        },
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from racer_env.car import find_car
 from racer_env.errors import MetadataError, nearest
 from racer_env.metadata import STATE
 from racer_env.reward import RewardFunction, try_reward
+from racer_env.sensors import find_sensors
 from racer_env.situations import trial
 from racer_env.track import find_track
 from training.model_folder import ModelFolder
-from training.networks import ARCHITECTURES
+from training.networks import ARCHITECTURES, COMPACT
 from training.run_folder import RunError, RunFolder, Settings, free_folder
 
 STEPS_AN_EPISODE = 128  #: what one of ``num_episodes_between_training`` stands for
@@ -41,6 +43,7 @@ def started(
     model = ModelFolder.read(model_dir)
     where = find_track(track, reverse=reverse)
     chosen = find_car(car) if car else model.metadata.car
+    find_sensors(model.metadata.sensors)
     if critic not in (STATE, "SENSORS"):
         raise RunError(f"critic is {critic!r}, but must be STATE or SENSORS")
     try_reward(RewardFunction.load(model.reward), trial(where))
@@ -49,7 +52,7 @@ def started(
         track=where.name,
         reverse=reverse,
         car=chosen.name,
-        network=_network(network or "compact"),
+        network=_network(network or COMPACT),
         critic=critic,
         seed=seed,
         cars=cars,
@@ -59,25 +62,31 @@ def started(
     return RunFolder.create(folder, model, settings, where), _remarks(model, network)
 
 
-def resumed(path: Path, given: object) -> RunFolder:
-    """Open a run to go on with. Raises `RunError` if there is none, or if what it has fixed is given again."""
+def resumed(path: Path, given: Sequence[str] = ()) -> RunFolder:
+    """Open a run to go on with.
+
+    Args:
+        path: the run's folder.
+        given: what the user said besides, of that which a run has fixed, such as ``--track``.
+
+    Raises:
+        RunError: there is no such run, or something was given that it has fixed.
+    """
     if given:
-        raise RunError(
-            "--resume goes on with what the run was started with; leave out the model folder, --track, --run"
-        )
-    run = RunFolder.open(path)
-    run.course()
-    return run
+        raise RunError(f"--resume goes on with what the run was started with; leave out {', '.join(given)}")
+    return RunFolder.open(path)
 
 
 def _remarks(model: ModelFolder, network: str | None) -> list[str]:
     remarks = model.hyperparameters.remarks()
     said = model.metadata.neural_network
-    if said and network is None:
+    if said and network is None and model.metadata.sensors != (STATE,):
         remarks.append(
             f"model_metadata.json says {said}; the compact network is trained, which is several times faster "
             f"on a CPU; for the original's give --network {said}"
         )
+    if model.metadata.training_algorithm != "clipped_ppo":
+        remarks.append(f"model_metadata.json says {model.metadata.training_algorithm}; clipped_ppo is what trains here")
     return remarks
 
 

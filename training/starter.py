@@ -8,7 +8,7 @@ from racer_env.errors import RacerError, nearest
 from racer_env.metadata import ModelMetadata
 from reward_functions import EXAMPLES
 from training.model_folder import Hyperparameters, to_json
-from training.run_folder import write
+from training.run_folder import unwritable, write
 
 
 def make_model_folder(folder: Path, example: str) -> list[Path]:
@@ -21,7 +21,8 @@ def make_model_folder(folder: Path, example: str) -> list[Path]:
         raise RacerError(f"no example is called {example!r}; {nearest(example, EXAMPLES)}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RacerError(f"{folder} exists already and is not empty; choose another name")
-    folder.mkdir(parents=True, exist_ok=True)
+    with unwritable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     defaults = {
         "reward_function.py": "",
         "model_metadata.json": ModelMetadata().to_json(),

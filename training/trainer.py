@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
-from stable_baselines3.common.save_util import load_from_zip_file
 
 from racer_env.car import find_car
-from racer_env.dynamics import CONTROL_RATE
-from racer_env.env import action_space_of
-from racer_env.errors import RacerError
-from racer_env.kernel import Floats, Ints
+from racer_env.errors import RacerError, RewardError
 from racer_env.metadata import STATE
-from racer_env.race import TIME_TRIAL, Status
+from racer_env.race import TIME_TRIAL
 from racer_env.reward import try_reward
 from racer_env.sensors import find_sensors
-from racer_env.simulator import Observations, Simulator
+from racer_env.simulator import Simulator
 from racer_env.situations import trial
 from training.networks import DriverPolicy
+from training.policy_driver import Evaluation, PolicyDriver, evaluate, policy_arguments, read_parameters, wrong_network
 from training.ppo import DeepRacerPPO
 from training.records import Episode, TrainingRecords
-from training.run_folder import Course, RunError, RunFolder, add_course
-from training.vec_env import RacerVecEnv, channel_first, observation_space_of
+from training.run_folder import Course, RunFolder, add_course, unwritable
+from training.vec_env import RacerVecEnv
 
 EVALUATION_CARS = 5  #: as many evaluation episodes as the original plays at least (spec/simulator.md 7.4)
 SLOWEST = 0.25  #: m/s; an evaluation lap that is slower on average is cut off
@@ -42,137 +36,122 @@ SLOWEST = 0.25  #: m/s; an evaluation lap that is slower on average is cut off
 
 @dataclass(frozen=True)
 class Stop:
-    """When a training ends; whichever comes first."""
+    """When a training ends, whichever comes first; all are counted from where it was started or resumed."""
 
     steps: int | None = None
     minutes: float | None = None
     laps: int | None = None  #: complete evaluation laps in a row
 
-    def reached(self, course: Course) -> bool:
+    def share(self, steps: int, seconds: float) -> float | None:
+        """How much of the steps or the time is used, up to 1; None if neither is limited."""
+        shares = [steps / self.steps] if self.steps is not None else []
+        if self.minutes is not None:
+            shares.append(seconds / (60.0 * self.minutes) if self.minutes > 0.0 else 1.0)
+        return min(max(shares), 1.0) if shares else None
+
+    def reached(self, steps: int, seconds: float, laps: int) -> bool:
         """Whether it is time."""
-        return bool(
-            (self.steps is not None and course.steps >= self.steps)
-            or (self.minutes is not None and course.seconds >= 60.0 * self.minutes)
-            or (self.laps is not None and course.laps_in_a_row >= self.laps)
-        )
-
-
-class Evaluation(NamedTuple):
-    """Greedy laps from five places of the track."""
-
-    progress: Floats  #: (5,) per cent
-    milliseconds: Ints  #: (5,) time driven
-    status: Ints  #: (5,)
-
-    @property
-    def complete(self) -> npt.NDArray[np.bool_]:
-        """Which laps were completed (5,)."""
-        return self.progress >= 100.0
+        return self.share(steps, seconds) == 1.0 or (self.laps is not None and laps >= self.laps)
 
 
 class Report(NamedTuple):
     """What is told after every iteration."""
 
     course: Course
-    stop: Stop
+    share: float | None  #: of the training that is done, as far as the stop rules tell
+    seconds_left: float | None
     steps_per_second: float
     episodes: list[Episode]  #: finished in this iteration
     evaluation: Evaluation | None
     losses: Mapping[str, float]
+    printed: list[str]  #: the newest lines that the reward function printed
 
 
-class PolicyDriver:
-    """Drives with a policy that is being trained, without noise."""
+class Trainer:
+    """Trains a run; call `train`.
 
-    def __init__(self, policy: DriverPolicy):
-        self.policy = policy
+    Args:
+        run: what to train.
+        resume: go on from its last checkpoint, or from the beginning if it was stopped before there was one.
 
-    def act(self, observations: Observations) -> npt.NDArray[Any]:
-        """Choose greedy actions: indices (n,) or pairs (n, 2)."""
-        tensors = {name: torch.from_numpy(channel_first(values)) for name, values in observations.items()}
-        with torch.inference_mode():
-            actions = self.policy.get_distribution(tensors).get_actions(deterministic=True).numpy()
-        return np.clip(actions, -1.0, 1.0) if actions.ndim == 2 else actions
-
-
-class Trainer(BaseCallback):
-    """Trains a run; call `train`."""
+    Raises:
+        RacerError: the run cannot be used; one sentence says why.
+    """
 
     def __init__(self, run: RunFolder, resume: bool = False):
-        super().__init__()
         self.run = run
         self.settings, model = run.settings, run.model
-        self.course = run.course() if resume else Course()
-        _seed(self.settings.seed + self.course.steps)
-        torch.set_num_threads(_threads())
-        self.track = run.track
+        resume = resume and run.checkpoint("last").exists()
+        self.course = run.last_course() if resume else Course()
+        track, car, actions = run.track, find_car(self.settings.car), model.metadata.actions
         driver_sensors = find_sensors(model.metadata.sensors)
         critic = driver_sensors if self.settings.critic != STATE else find_sensors([STATE])
         reward = run.reward(self.settings.cars)
-        try_reward(reward, trial(self.track))
-        car, actions = find_car(self.settings.car), model.metadata.actions
+        try_reward(reward, trial(track))
         sensors = tuple({s.name: s for s in (*driver_sensors, *critic)}.values())
-        self.simulator = Simulator(
-            self.track, car, TIME_TRIAL, sensors, reward, self.settings.cars, self.settings.seed, actions
-        )
-        limit = self.track.length / SLOWEST
-        rules = replace(TIME_TRIAL, advance=1.0 / EVALUATION_CARS, time_limit=limit)
-        self.evaluator = Simulator(
-            self.track, car, rules, driver_sensors, None, EVALUATION_CARS, self.settings.seed, actions
-        )
+        seed = self.settings.seed
+        self.simulator = Simulator(track, car, TIME_TRIAL, sensors, reward, self.settings.cars, seed, actions)
+        rules = replace(TIME_TRIAL, advance=1.0 / EVALUATION_CARS, time_limit=track.length / SLOWEST)
+        self.evaluator = Simulator(track, car, rules, driver_sensors, None, EVALUATION_CARS, seed, actions)
         self.records = TrainingRecords(
             run, self.simulator, self.course, model.hyperparameters.num_episodes_between_training
         )
-        self.ppo = make_ppo(run, RacerVecEnv(self.simulator, self.records))
+        self.ppo = make_ppo(run, RacerVecEnv(self.simulator, self.records), seed + self.course.steps)
         if resume:
-            load_weights(self.ppo, run.checkpoint("last"))
-            self.ppo.num_timesteps = self.course.steps
+            _load_weights(self.ppo, run)
+            self.simulator.state.ticks[:] = self.course.ticks
         self.driver = PolicyDriver(self.ppo.policy)  # type: ignore[arg-type]
-        self._report: Callable[[Report], None] = lambda _: None
-        self._stop = Stop()
-        self._interrupted = False
 
-    def train(self, stop: Stop, report: Callable[[Report], None]) -> Course:
+    def train(self, stop: Stop, report: Callable[[Report], None] = lambda _: None) -> Course:
         """Train until `stop` is reached or the user interrupts; give the course.
 
         Raises:
-            RacerError: the reward function failed, or the losses are no longer numbers; the last checkpoint stays.
+            RacerError: the reward function failed, the losses are no longer numbers, or the disk is full; the last
+                checkpoint is kept.
         """
         self._stop, self._report = stop, report
-        self._began, self._before = time.monotonic(), self.course.seconds
-        self._iteration_began = self._began
-        self.ppo.set_logger(configure(str(self.run.path / "tensorboard"), ["tensorboard"]))
-        with self._interruptible():
-            if not stop.reached(self.course):
-                self.ppo.learn(2**62, callback=self, reset_num_timesteps=False)
-            self._count_time()
-            self.evaluate()
-            self.save("last")
+        self._began, self._begun = time.monotonic(), replace(self.course)
+        self.course.laps_in_a_row = 0
+        self._evaluated = False
+        with self._interruptible(), unwritable(self.run.path), self.records:
+            self.ppo.set_logger(configure(str(self.run.path / "tensorboard"), ["tensorboard"]))
+            self.ppo.begin(self.course.steps)
+            try:
+                while not (self.interrupted or self._reached()):
+                    self._iterate()
+            except RewardError:
+                self.save("last")
+                raise
+            self._finish()
         return self.course
 
-    def _on_step(self) -> bool:
-        return not (self._interrupted or self._stop.reached(self.course))
-
-    def _on_rollout_end(self) -> None:
-        self.course.steps = self.num_timesteps
+    def _iterate(self) -> None:
+        """Gather experience, learn from it and, every now and then, evaluate and save."""
+        began = time.monotonic()
+        self.records.begin_iteration()
+        if not self.ppo.gather():
+            return
+        steps, self.course.steps = self.course.steps, self.ppo.num_timesteps
+        self.ppo.train()
         self.course.iterations += 1
+        self._evaluated = False
+        self._require_numbers()
         self._count_time()
-        losses = _losses(self.ppo)
-        if not all(np.isfinite(value) for value in losses.values()):
-            raise RacerError(
-                f"training stopped after {self.course.steps} steps: the losses are not finite numbers any more; "
-                f"lower lr, or the size of the rewards; {self.run.checkpoint('last')} is from before"
-            )
-        evaluation = self.evaluate() if self.course.iterations % self.settings.evaluate_every == 0 else None
-        now = time.monotonic()
-        rate = self.settings.cars * self.settings.steps_per_car / max(now - self._iteration_began, 1e-9)
-        self._iteration_began = now
-        self._report(Report(self.course, self._stop, rate, self.records.take_recent(), evaluation, losses))
-        if evaluation is not None:
+        evaluation = None
+        due = self.course.iterations % self.settings.evaluate_every == 0 or self._reached()
+        if due and not self.interrupted:
+            evaluation = self.evaluate()
             self.save("last")
+        self._tell((self.course.steps - steps) / (time.monotonic() - began), evaluation)
 
-    def _count_time(self) -> None:
-        self.course.seconds = self._before + time.monotonic() - self._began
+    def _finish(self) -> None:
+        """Save first of all: whoever interrupts for a second time loses no more than the last evaluation."""
+        self._count_time()
+        self.save("last")
+        if not self._evaluated:
+            evaluation = self.evaluate()
+            self.save("last")
+            self._tell(self._rate(), evaluation)
 
     def evaluate(self) -> Evaluation:
         """Drive five greedy laps with the weights as they are; keep them if they are the best so far."""
@@ -182,53 +161,99 @@ class Trainer(BaseCallback):
             course.laps_in_a_row = course.laps_in_a_row + 1 if complete else 0
         if result.complete.any() and course.first_lap_steps is None:
             course.first_lap_steps = course.steps
-        completion = float(result.progress.mean())
-        lap_ms = float(result.milliseconds.mean()) if result.complete.all() else float("inf")
-        course.history.append({"steps": course.steps, "completion": completion, "seconds": course.seconds})
-        started = float(self.simulator.time.max())
-        self.records.add_evaluation(result.progress, result.milliseconds, result.status, started)
-        if (completion, -lap_ms) >= (course.best_completion, -course.best_lap_ms):
-            course.best_completion, course.best_lap_ms, course.best_steps = completion, lap_ms, course.steps
+        course.history.append({"steps": course.steps, "completion": result.completion, "seconds": course.seconds})
+        self.records.add_evaluation(result.progress, result.milliseconds, result.status)
+        if course.improved_by(result.completion, result.lap_ms):
             self.save("best")
+        self._evaluated = True
         return result
 
     def save(self, which: str) -> None:
         """Write a checkpoint, whole or not at all, and the records up to it."""
+        self.course.ticks = int(self.simulator.state.ticks.max())
         self.records.save()
         file = self.run.checkpoint(which)
         temporary = file.with_name(f".{which}.part.zip")
         try:
-            self.ppo.save(temporary, exclude=["env", "logger", "rollout_buffer", "_last_obs"])
+            self.ppo.save(temporary, exclude=["env", "logger", "rollout_buffer", "_last_obs", "_watch"])
             add_course(temporary, self.course)
             temporary.replace(file)
-        except OSError as error:
-            raise RacerError(f"{file} cannot be written: {error.strerror or error}") from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user ended the training."""
+        return self.ppo.interrupted
+
+    def _reached(self) -> bool:
+        self._count_time()
+        course, begun = self.course, self._begun
+        return self._stop.reached(course.steps - begun.steps, course.seconds - begun.seconds, course.laps_in_a_row)
+
+    def _count_time(self) -> None:
+        self.course.seconds = self._begun.seconds + time.monotonic() - self._began
+
+    def _rate(self) -> float:
+        """Steps a second since this training was started or resumed."""
+        return (self.course.steps - self._begun.steps) / max(self.course.seconds - self._begun.seconds, 1e-9)
+
+    def _require_numbers(self) -> None:
+        weights = all(bool(torch.isfinite(p).all()) for p in self.ppo.policy.parameters())
+        if not weights or not all(np.isfinite(value) for value in self.ppo.losses.values()):
+            raise RacerError(
+                f"training stopped after {self.course.steps} steps: weights or losses are not finite numbers any "
+                f"more; lower lr, or the size of the rewards; {self.run.path} is as it was last saved"
+            )
+
+    def _tell(self, rate: float, evaluation: Evaluation | None) -> None:
+        self._count_time()
+        course, spent = self.course, self.course.seconds - self._begun.seconds
+        share = self._stop.share(course.steps - self._begun.steps, spent)
+        left = spent * (1.0 - share) / share if share else None
+        episodes, losses = self.records.take_recent(), self.ppo.losses
+        self._log(episodes, evaluation, rate)
+        self._report(Report(course, share, left, rate, episodes, evaluation, losses, self.records.newest_printed))
+
+    def _log(self, episodes: list[Episode], evaluation: Evaluation | None, rate: float) -> None:
+        """Write to TensorBoard, beside the losses."""
+        values = {"time/steps_per_second": rate}
+        if episodes:
+            for name in ("reward", "progress", "steps"):
+                values[f"training/{name}"] = float(np.mean([getattr(e, name) for e in episodes]))
+        if evaluation is not None:
+            values["evaluation/progress"] = evaluation.completion
+            if evaluation.lap_ms is not None:
+                values["evaluation/lap_seconds"] = evaluation.lap_ms / 1000.0
+        for name, value in values.items():
+            self.ppo.logger.record(name, value)
+        self.ppo.logger.dump(self.course.steps)
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """Let Ctrl-C end the training at the next step instead of anywhere."""
+        """Let Ctrl-C end the training at the next step instead of anywhere; a second one ends it at once."""
 
         def interrupt(*_: object) -> None:
-            self._interrupted = True
+            self.ppo.interrupted = True
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
+        self.ppo.interrupted = False
+        if threading.current_thread() is not threading.main_thread():  # only there can signals be caught
+            yield
+            return
         before = signal.signal(signal.SIGINT, interrupt)
         try:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
 
-    @property
-    def interrupted(self) -> bool:
-        """Whether the user ended the training."""
-        return self._interrupted
 
-
-def make_ppo(run: RunFolder, env: RacerVecEnv) -> DeepRacerPPO:
+def make_ppo(run: RunFolder, env: RacerVecEnv, seed: int) -> DeepRacerPPO:
     """Make the learner of a run, with fresh weights."""
     settings, model = run.settings, run.model
     h = model.hyperparameters
+    optimizer = {"eps": 1e-5, "fused": True}
     with warnings.catch_warnings():  # a smaller last minibatch is left out, as in the original
         warnings.filterwarnings("ignore", message="You have specified a mini-batch size")
         return DeepRacerPPO(
@@ -242,77 +267,17 @@ def make_ppo(run: RunFolder, env: RacerVecEnv) -> DeepRacerPPO:
             ent_coef=h.beta_entropy,
             vf_coef=1.0,
             huber=h.loss_type == "huber",
-            seed=settings.seed,
+            shards=1 if model.metadata.sensors == (STATE,) else 2,
+            seed=seed,
             device="cpu",
-            policy_kwargs=policy_arguments(run),
+            policy_kwargs={**policy_arguments(run), "optimizer_kwargs": optimizer},
         )
 
 
-def policy_arguments(run: RunFolder) -> dict[str, Any]:
-    """Arguments of a run's `DriverPolicy`."""
-    keys, settings = list(run.model.metadata.sensors), run.settings
-    critic = [STATE] if settings.critic == STATE else keys
-    return {"architecture": settings.network, "driver_keys": keys, "critic_keys": critic}
-
-
-def load_weights(ppo: DeepRacerPPO, checkpoint: Path) -> None:
-    """Load weights and optimiser from a checkpoint."""
-    ppo.set_parameters(read_parameters(checkpoint), exact_match=True, device="cpu")
-
-
-def read_parameters(checkpoint: Path) -> dict[str, Any]:
-    """Read the tensors of a checkpoint; nothing in it is unpickled. Raises `RunError` if it cannot be read."""
+def _load_weights(ppo: DeepRacerPPO, run: RunFolder) -> None:
+    """Load weights and optimiser from the last checkpoint."""
+    parameters: Any = read_parameters(run, "last")
     try:
-        _, parameters, _ = load_from_zip_file(checkpoint, load_data=False, device="cpu")
-    except (OSError, ValueError, RuntimeError) as error:
-        raise RunError(f"{checkpoint} cannot be read: {error}") from error
-    return parameters
-
-
-def load_driver(run: RunFolder, which: str = "best") -> PolicyDriver:
-    """Load the driver of a run's checkpoint. Raises `RunError` if there is none."""
-    arguments = policy_arguments(run)
-    sensors = find_sensors(list(dict.fromkeys((*arguments["driver_keys"], *arguments["critic_keys"]))))
-    spaces = observation_space_of(sensors), action_space_of(run.model.metadata.actions)
-    policy = DriverPolicy(*spaces, lambda _: 0.0, **arguments)
-    parameters = read_parameters(run.checkpoint(which))
-    try:
-        policy.load_state_dict(parameters["policy"])
-    except (KeyError, RuntimeError) as error:
-        raise RunError(f"{run.checkpoint(which)} does not hold the network that {run.path} says") from error
-    policy.set_training_mode(False)
-    return PolicyDriver(policy)
-
-
-def evaluate(driver: PolicyDriver, simulator: Simulator) -> Evaluation:
-    """Drive one greedy lap from every start of a simulator."""
-    driver.policy.set_training_mode(False)
-    simulator.restart(simulator.seed)
-    observations = simulator.reset()
-    driving = np.ones(simulator.n, np.bool_)
-    progress, milliseconds = np.zeros(simulator.n), np.zeros(simulator.n, np.int64)
-    status = np.full(simulator.n, int(Status.IN_PROGRESS))
-    while driving.any():
-        step = simulator.step(driver.act(observations))
-        observations, e = step.observations, step.episode
-        ended = driving & step.done
-        driven = np.round((e.steps - 1) * 1000.0 / CONTROL_RATE).astype(np.int64)
-        progress[ended], status[ended] = e.progress[ended], e.status[ended]
-        milliseconds[ended] = np.where(e.lap_milliseconds > 0, e.lap_milliseconds, driven)[ended]
-        driving &= ~ended
-    return Evaluation(progress, milliseconds, status)
-
-
-def _losses(ppo: DeepRacerPPO) -> dict[str, float]:
-    values = ppo.logger.name_to_value
-    return {name.removeprefix("train/"): float(v) for name, v in values.items() if name.startswith("train/")}
-
-
-def _seed(seed: int) -> None:
-    torch.manual_seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 (stable-baselines3 shuffles with the global generator)
-
-
-def _threads() -> int:
-    """Cores that torch may use: all of them, but more than 8 do not help networks of this size."""
-    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 8)
+        ppo.set_parameters(parameters, exact_match=True, device="cpu")
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise wrong_network(run, "last") from error

@@ -18,7 +18,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepR
 
 from racer_env.env import action_space_of
 from racer_env.kernel import Ints
-from racer_env.race import Status
+from racer_env.race import truncated
 from racer_env.sensors import Sensor
 from racer_env.simulator import Observations, Simulator, Step
 
@@ -84,11 +84,12 @@ class RacerVecEnv(VecEnv):
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         ended = np.flatnonzero(done)
         if ended.size:
+            cut_short = truncated(step.episode)
             last = _handed_over({name: values[ended] for name, values in step.observations.items()})
             for k, car in enumerate(ended.tolist()):
                 infos[car] = {
                     "terminal_observation": {name: values[k] for name, values in last.items()},
-                    "TimeLimit.truncated": bool(step.episode[car].status == Status.IN_PROGRESS),
+                    "TimeLimit.truncated": bool(cut_short[car]),
                 }
             self.simulator.reset(ended)
             if self.observer:

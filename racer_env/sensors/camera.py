@@ -29,7 +29,7 @@ FARTHEST = 30.0  #: m, floor beyond is not sampled
 ONE = 65536.0  #: one texel in fixed point
 
 #: Shades of re:Invent 2018 under the original's light: medians over recorded frames.
-PALETTE = Palette(road=54, border=194, dash=126, field=121, walls=(46, 28, 22, 32), sky=218)
+PALETTE = Palette(road=52, border=194, dash=130, field=121, walls=(46, 28, 22, 32), sky=218)
 
 
 class Lens(NamedTuple):
@@ -49,8 +49,9 @@ class Floor(NamedTuple):
     texels: npt.NDArray[np.uint8]
     first: Ints
     size: Ints
-    bounds: Floats  #: left, bottom, right, top
-    walls: Floats  #: (4,) shades
+    origin: Floats  #: (2,) m, corner of the first texel
+    bounds: Floats  #: (4,) m, left, bottom, right and top wall
+    walls: Floats  #: (4,) their shades: left, right, bottom, top
     sky: float
 
 
@@ -129,14 +130,15 @@ def _see_floor(
     """Add a line on the floor to the shades of a row; give the pixels that lie on the floor."""
     level, pitch, ahead = lens.level[line], lens.pitch[line], lens.ahead[line]
     texel = TEXEL * 2.0**level
-    rows, columns = floor.size[level, 0], floor.size[level, 1]
+    left, bottom, right, top = floor.bounds[0], floor.bounds[1], floor.bounds[2], floor.bounds[3]
     across = -0.5 * (len(shades) - 1) * pitch
-    column = (x + c * ahead + s * across - floor.bounds[0]) / texel - 0.5
-    row = (y + s * ahead - c * across - floor.bounds[1]) / texel - 0.5
-    step_column, step_row = s * pitch / texel, -c * pitch / texel
-    span = _span(column, step_column, columns - 1.0, 0, len(shades))
-    span = _span(row, step_row, rows - 1.0, span[0], span[1])
-    _add_line(column, row, step_column, step_row, floor.first[level], columns, span, floor.texels, shades)
+    first_x, first_y = x + c * ahead + s * across, y + s * ahead - c * across  # on the floor, of the first pixel
+    step_x, step_y = s * pitch, -c * pitch
+    span = _span(first_x - left, step_x, right - left, 0, len(shades))
+    span = _span(first_y - bottom, step_y, top - bottom, span[0], span[1])
+    column, row = (first_x - floor.origin[0]) / texel - 0.5, (first_y - floor.origin[1]) / texel - 0.5
+    columns, start = floor.size[level, 1], floor.first[level]
+    _add_line(column, row, step_x / texel, step_y / texel, start, columns, span, floor.texels, shades)
     return span
 
 
@@ -207,8 +209,8 @@ class Camera:
     height: int = 120
     field_of_view: float = 1.13  #: rad, horizontal
     ahead: float = 0.14529379  #: m from the middle of the axles
-    above: float = 0.1315  #: m over the floor
-    pitch: float = 0.236  #: rad down: 15 degrees, and the car stands 1.5 degrees nose up
+    above: float = 0.1312  #: m over the floor, fitted to recorded frames
+    pitch: float = 0.2358  #: rad down, fitted: 15 degrees, and the car stands 1.5 degrees nose up
     palette: Palette = field(default=PALETTE)
 
     def space(self) -> spaces.Box:
@@ -267,15 +269,8 @@ class Camera:
 
 
 def _floor(ground: Ground, palette: Palette) -> Floor:
-    bounds = np.array([ground.left, ground.bottom, ground.right, ground.top])
-    return Floor(
-        ground.texels,
-        ground.first,
-        ground.size,
-        bounds,
-        np.array(palette.walls, np.float64),
-        float(palette.sky),
-    )
+    shades = np.array(palette.walls, np.float64)
+    return Floor(ground.texels, ground.first, ground.size, ground.origin, ground.walls, shades, float(palette.sky))
 
 
 FRONT_FACING_CAMERA = Camera()

@@ -1,7 +1,9 @@
 """The painted floor of a track as a picture from above, at several resolutions.
 
 What is drawn and how wide, in metres: white borders 0.0762 inside the road's edge, a dashed centre line 0.0254 wide
-with dashes and gaps of 0.0508, field all around (spec/simulator.md 9.4, measured on the original's meshes).
+with gaps and dashes of 0.0508, field all around (spec/simulator.md 9.4, measured on the original's meshes). Along the
+centre line the gap comes first: recorded frames of re:Invent 2018, laid on the floor and averaged, have dashes that
+begin 0.050 m (deviation 0.004) after multiples of 0.1016 m, all the way round.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from racer_env.track import Track
 
 BORDER_WIDTH = 0.0762  #: m
 DASH_WIDTH = 0.0254  #: m
-DASH_LENGTH = 0.0508  #: m, and as long a gap
+DASH_LENGTH = 0.0508  #: m, and as long a gap, which comes first
 WALL_DISTANCE = 0.91  #: m, from the outermost border point to the walls (re:Invent 2018: 0.90 to 0.92)
 TEXEL = 0.005  #: m, side of a texel of the finest level
 LEVELS = 8
@@ -39,26 +41,23 @@ class Palette:
 
 @dataclass(frozen=True)
 class Ground:
-    """A grey floor (flat, level after level) within the walls."""
+    """A grey floor (flat, level after level), painted a little beyond the walls."""
 
     texels: npt.NDArray[np.uint8]  #: (t,) all levels, each row by row from the bottom
     first: Ints  #: (LEVELS,) where a level begins in `texels`
     size: Ints  #: (LEVELS, 2) rows and columns of a level
-    left: float  #: m
-    bottom: float
-    right: float
-    top: float
+    origin: Floats  #: (2,) m, corner of the first texel of every level
+    walls: Floats  #: (4,) m: left, bottom, right, top
 
 
 def paint(track: Track, palette: Palette) -> Ground:
     """Paint a track's floor."""
-    left, bottom, right, top = track.bounds
-    left, bottom = left - WALL_DISTANCE, bottom - WALL_DISTANCE
+    walls = np.array(track.bounds) + np.array([-1.0, -1.0, 1.0, 1.0]) * WALL_DISTANCE
+    coarsest = TEXEL * 2 ** (LEVELS - 1)  # every level divides exactly, and the coarsest texels at the walls are whole
     scale = _FINER / TEXEL
-    block = _FINER * 2 ** (LEVELS - 1)  # every level divides exactly
-    columns = math.ceil((right + WALL_DISTANCE - left) * scale / block) * block
-    rows = math.ceil((top + WALL_DISTANCE - bottom) * scale / block) * block
-    image = _draw(track, palette, (columns, rows), np.array([left, bottom]), scale)
+    width, depth = (math.ceil(side / coarsest + 2.0) * coarsest for side in (walls[2:] - walls[:2]).tolist())
+    origin = walls[:2] - coarsest
+    image = _draw(track, palette, (round(width * scale), round(depth * scale)), origin, scale)
     levels = [np.asarray(image.reduce(_FINER))]
     for _ in range(LEVELS - 1):
         levels.append(np.asarray(Image.fromarray(levels[-1]).reduce(2)))
@@ -66,10 +65,8 @@ def paint(track: Track, palette: Palette) -> Ground:
         texels=np.concatenate([level.ravel() for level in levels]),
         first=np.cumsum([0, *(level.size for level in levels[:-1])]).astype(np.int64),
         size=np.array([level.shape for level in levels], np.int64),
-        left=left,
-        bottom=bottom,
-        right=left + columns / scale,
-        top=bottom + rows / scale,
+        origin=origin,
+        walls=walls,
     )
 
 
@@ -97,7 +94,7 @@ def _draw(track: Track, palette: Palette, size: tuple[int, int], origin: Floats,
 
 def _dashes(track: Track) -> Floats:
     """Corners (k, 4, 2) of the dashes of the centre line."""
-    station = np.arange(0.0, track.length, 2 * DASH_LENGTH)
+    station = np.arange(DASH_LENGTH, track.length, 2 * DASH_LENGTH)
     ends = [track.poses(np.minimum(station + along, track.length - 1e-9)) for along in (0.0, DASH_LENGTH)]
     normals = [0.5 * DASH_WIDTH * np.stack((-np.sin(p[:, 2]), np.cos(p[:, 2])), axis=1) for p in ends]
     (a, b), (na, nb) = (p[:, :2] for p in ends), normals

@@ -27,9 +27,10 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from racer_env.car import MAX_SPEED, MAX_STEERING_DEGREES
+from racer_env.geometry import Geometry, pose_on
 from racer_env.kernel import Ints, Records, kernel
 from racer_env.sensors import Reader, View
-from racer_env.track import Geometry, Track, pose_on
+from racer_env.track import Track
 
 POINTS = 10
 SPACING = 0.3  #: m
@@ -41,9 +42,9 @@ _STEERING = math.radians(MAX_STEERING_DEGREES)
 def _read(motion: Records, situation: Records, which: Ints, track: Geometry, out: npt.NDArray[np.float32]) -> None:
     for i in which:
         m, s, row = motion[i], situation[i], out[i]
-        yaw = pose_on(track.centre, s.projection_distance, track.closed)[2]
-        side = 1.0 if s.is_left_of_center else -1.0
-        row[0] = side * s.distance_from_center / (0.5 * s.track_width)
+        x, y, yaw = pose_on(track.centre, s.projection_distance, track.closed)
+        left = math.cos(yaw) * (s.y - y) - math.sin(yaw) * (s.x - x)
+        row[0] = math.copysign(s.distance_from_center, left) / (0.5 * s.track_width)
         row[1], row[2] = math.sin(m.yaw - yaw), math.cos(m.yaw - yaw)
         row[3], row[4], row[5] = m.speed / MAX_SPEED, m.steering / _STEERING, m.yaw_rate / 5.0
         c, sn = math.cos(m.yaw), math.sin(m.yaw)

@@ -1,0 +1,25 @@
+"""What every test can ask for: the kernels' mode, and the real data that lies beside the project."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("RACER_NO_JIT") != "1":
+        return
+    skip = pytest.mark.skip(reason="needs compiled kernels, but RACER_NO_JIT=1")
+    for item in items:
+        if item.get_closest_marker("jit"):
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of recorded data of the original simulator; it is not part of the project."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip(f"no recorded data in {SHARED}")
+    return SHARED

@@ -1,0 +1,75 @@
+"""Kernels do the same compiled and as plain Python."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from racer_env.kernel import COMPILED, Records, kernel, parallel_kernel, prange, records
+
+PAIR = np.dtype([("a", np.float64), ("b", np.int64), ("c", np.bool_)], align=True)
+
+
+@kernel
+def _double(things: Records) -> None:
+    for i in range(things.size):
+        thing = things[i]
+        thing.a, thing.b, thing.c = 2.0 * thing.a, thing.b + 1, not thing.c
+
+
+@parallel_kernel
+def _double_all(things: Records, out: Records) -> None:
+    for i in prange(things.size):
+        out[i] = 2.0 * things[i].a
+
+
+def test_a_record_is_a_reference_in_both_modes() -> None:
+    things = records(3, PAIR)
+    things.a = [1.0, 2.0, 3.0]
+    _double(things)
+    assert things.tolist() == [(2.0, 1, True), (4.0, 1, True), (6.0, 1, True)]
+
+
+def test_a_parallel_kernel_writes_every_row() -> None:
+    things, out = records(500, PAIR), np.zeros(500)
+    things.a = np.arange(500.0)
+    _double_all(things, out)
+    assert out.tolist() == (2.0 * np.arange(500.0)).tolist()
+
+
+@pytest.mark.jit
+def test_kernels_are_compiled_unless_told_otherwise() -> None:
+    assert COMPILED
+    assert hasattr(_double, "py_func")
+
+
+DRIVE = """
+import numpy as np
+from racer_env.simulator import Simulator
+from racer_env.sensors import find_sensors
+from racer_env.track import find_track
+world = Simulator(find_track("hairpin"), sensors=find_sensors(["STATE", "FRONT_FACING_CAMERA"]), n=2)
+world.reset()
+for action in (2, 3, 4, 4, 1):
+    step = world.step(np.array([action, 2]))
+print(step.judged.tolist(), step.episode.tolist(), world.state.motion.tolist())
+print(step.observations["STATE"].tolist(), int(step.observations["FRONT_FACING_CAMERA"].sum()))
+"""
+
+
+@pytest.mark.jit
+def test_both_modes_drive_and_see_the_same_to_the_last_bit() -> None:
+    said = []
+    for mode in ("0", "1"):
+        ran = subprocess.run(
+            [sys.executable, "-c", DRIVE],
+            env={**os.environ, "RACER_NO_JIT": mode},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        said.append(ran.stdout)
+    assert said[0] == said[1]
+    assert len(said[0]) > 500

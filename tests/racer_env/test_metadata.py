@@ -1,0 +1,107 @@
+"""``model_metadata.json`` is read as the original reads it, and written so that the car reads it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from racer_env.car import DEEPRACER_V4, DEEPRACER_V6, ContinuousActions, DiscreteActions
+from racer_env.errors import MetadataError
+from racer_env.metadata import DEFAULT_ACTIONS, ModelMetadata
+
+LIST = [{"steering_angle": -30, "speed": 0.6, "index": 0}, {"steering_angle": "15", "speed": 1.2}]
+BOX = {"steering_angle": {"low": -30, "high": 30}, "speed": {"low": 0.5, "high": 4}}
+
+
+def parse(**keys: Any) -> ModelMetadata:
+    return ModelMetadata.parse(json.dumps({"action_space": LIST} | keys))
+
+
+def test_what_is_missing_has_the_originals_defaults() -> None:
+    oldest = parse()
+    assert (oldest.version, oldest.sensors, oldest.training_algorithm) == (1.0, ("observation",), "clipped_ppo")
+    assert oldest.neural_network is None
+    assert parse(sensor=["FRONT_FACING_CAMERA"]).version == 2.0
+    assert parse(version="1", sensor=["STEREO_CAMERAS"]).sensors == ("observation",)
+
+
+def test_actions_are_taken_as_written_and_other_keys_are_ignored() -> None:
+    assert parse(preprocess="GREY_SCALE").actions == DiscreteActions((-30.0, 15.0), (0.6, 1.2))
+    box = parse(action_space=BOX, action_space_type="Continuous").actions
+    assert box == ContinuousActions((-30.0, 30.0), (0.5, 4.0))
+
+
+def test_the_version_chooses_the_car_and_may_be_text() -> None:
+    assert [parse(version=v).car for v in ("4", 4, "6", 6.0)] == [DEEPRACER_V4] * 2 + [DEEPRACER_V6] * 2
+
+
+def test_case_and_spaces_do_not_matter_where_they_did_not() -> None:
+    assert parse(training_algorithm="Clipped PPO").training_algorithm == "clipped_ppo"
+    assert parse(neural_network="deep_convolutional_network").neural_network == "DEEP_CONVOLUTIONAL_NETWORK"
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        ModelMetadata(version=5.0),
+        ModelMetadata(ContinuousActions((-20.0, 20.0), (1.0, 3.0)), ("LEFT_CAMERA", "LIDAR"), version=6.0),
+        ModelMetadata(DEFAULT_ACTIONS, ("STATE",), version=6.0, lidar={"num_sectors": 8.0}),
+    ],
+)
+def test_reading_undoes_writing(made: ModelMetadata) -> None:
+    again = ModelMetadata.parse(made.to_json())
+    assert again.to_json() == made.to_json()
+    assert (again.actions, again.sensors, again.version, again.lidar) == (
+        made.actions,
+        made.sensors,
+        made.version,
+        made.lidar,
+    )
+    assert isinstance(json.loads(made.to_json())["version"], str)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", "is not JSON"),
+        ("[1]", "must hold one JSON object, not a list"),
+        ("{}", "action_space is missing"),
+        ('{"action_space": []}', "action_space must be a list"),
+        ('{"action_space": [{"speed": 1}]}', r"action_space\[0\] has no 'steering_angle'"),
+        ('{"action_space": [{"speed": 1, "steering_angle": "left"}]}', "'left', but must be a number"),
+        ('{"action_space": [{"speed": NaN, "steering_angle": 1}]}', "must be finite"),
+    ],
+)
+def test_a_file_that_cannot_be_used_gets_one_sentence_with_its_name(text: str, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "model_metadata.json"
+    path.write_text(text)
+    with pytest.raises(MetadataError, match=f"{path}:? .*{sentence}") as told:
+        ModelMetadata.read(path)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ({"sensor": ["FRONT_FACING"]}, "sensor 'FRONT_FACING' does not exist; did you mean 'FRONT_FACING_CAMERA'"),
+        ({"sensor": ["LIDAR"]}, "has 0 cameras"),
+        ({"sensor": ["LEFT_CAMERA", "STEREO_CAMERAS"]}, "has 2 cameras"),
+        ({"sensor": ["LEFT_CAMERA", "LIDAR", "SECTOR_LIDAR"]}, "has 2 LiDARs"),
+        ({"training_algorithm": "dqn"}, "training_algorithm is 'dqn'"),
+        ({"action_space_type": "continous", "action_space": BOX}, "did you mean 'continuous'"),
+        ({"action_space_type": "continuous"}, "must hold steering_angle and speed"),
+        (
+            {"action_space_type": "continuous", "action_space": {**BOX, "speed": {"low": 2, "high": 2}}},
+            "low 2.0 must be less than high 2.0",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(keys: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(MetadataError, match=sentence):
+        parse(**{"version": 4} | keys)
+
+
+def test_a_missing_file_is_told_by_its_path(tmp_path: Path) -> None:
+    with pytest.raises(MetadataError, match=r"model_metadata\.json cannot be read: No such file"):
+        ModelMetadata.read(tmp_path / "model_metadata.json")
