@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 RACER := $(BIN)/racer
 
-.PHONY: help install race test check bench clean
+DATA ?= ../shared/data
+
+.PHONY: help install race test check bench fidelity clean
 
 help:
 	@echo "make race     install, train two drivers, race them, print the leaderboard (some minutes)"
 	@echo "make test     install and run the tests"
 	@echo "make check    what CI runs: format, lint, types, import rules, tests in both kernel modes"
 	@echo "make bench    measure speed on this machine"
+	@echo "make fidelity compare with the original's recordings in DATA=$(DATA)"
 	@echo "make install  make .venv and install everything into it"
 	@echo "make clean    remove .venv, caches and what make race made"
 
@@ -48,6 +51,10 @@ check: install
 
 bench: install
 	$(BIN)/python -m benchmarks.speed
+
+fidelity: install
+	$(RACER) traces check $(DATA)/traces --tracks $(DATA)/tracks
+	$(RACER) camera check $(DATA)/camera/posed --track $(DATA)/tracks/reinvent_base.npy
 
 clean:
 	rm -rf .venv race build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage .hypothesis

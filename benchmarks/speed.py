@@ -158,7 +158,6 @@ def main() -> None:
     )
     table = Table("what", "median", "unit", "ratio", "to")
     for row in progress(rows(), description="measuring", console=console, transient=True):
-        row.measure()
         value = statistics.median(row.measure() for _ in range(RUNS))
         peer = row.peer_value
         if callable(peer):

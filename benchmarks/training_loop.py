@@ -11,11 +11,11 @@ from reward_functions import EXAMPLES
 from training.start import started
 from training.trainer import Report, Stop, Trainer
 
-STEPS = 5 * 2560
+STEPS = 2 * 2560
 
 
 def steps_per_second(sensor: str) -> float:
-    """Steps a second of five iterations, evaluations and all records included."""
+    """Steps a second of two iterations, evaluations and all records included."""
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model"
         model.mkdir()

@@ -62,8 +62,8 @@ class Hyperparameters(BaseModel):
             said.append("exploration_type e-greedy has no effect: actions are always drawn from the policy")
         said += [
             f"{key} has no effect: --steps, --minutes and --until-laps say when to stop"
-            for key in ("term_cond_max_episodes", "term_cond_avg_score")
-            if getattr(self, key) != type(self).model_fields[key].default
+            for key, usual in _TERM_CONDITIONS.items()
+            if getattr(self, key) not in usual
         ]
         return said
 
@@ -73,6 +73,9 @@ _CONSOLE_RANGES = {
     "lr": (1e-8, 1e-3),
     "num_episodes_between_training": (5, 100),
 }
+
+#: Defaults of the console and of deepracer-for-cloud, which nobody has chosen.
+_TERM_CONDITIONS = {"term_cond_max_episodes": (100_000, 1000), "term_cond_avg_score": (100_000.0, 350.0)}
 
 
 def _sentence(error: ValidationError, model: type[BaseModel]) -> str:

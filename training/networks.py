@@ -143,6 +143,13 @@ class DriverPolicy(MultiInputActorCriticPolicy):
         latent = self.mlp_extractor.forward_actor(_features(self, obs, self.pi_features_extractor))
         return self._get_action_dist_from_latent(latent)
 
+    def _get_action_dist_from_latent(self, latent_pi: torch.Tensor) -> Distribution:
+        """The distribution of actions. Raises `FloatingPointError` if the network's outputs are no numbers."""
+        try:
+            return super()._get_action_dist_from_latent(latent_pi)
+        except ValueError as error:  # torch refuses to make a distribution of them
+            raise FloatingPointError("the network's outputs are not finite numbers") from error
+
     def predict_values(self, obs: Any) -> torch.Tensor:
         """The critic's values (n, 1)."""
         values: torch.Tensor = self.value_net(_features(self, obs, self.vf_features_extractor))

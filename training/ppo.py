@@ -77,7 +77,7 @@ class DeepRacerPPO(PPO):
         return self.collect_rollouts(self.env, self._watch, self.rollout_buffer, self.n_steps)
 
     def train(self) -> None:
-        """Learn from the rollout buffer for `n_epochs` epochs."""
+        """Learn from the rollout buffer for `n_epochs` epochs. Raises `FloatingPointError` if a loss is no number."""
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
         buffer = self.rollout_buffer
@@ -114,7 +114,10 @@ class DeepRacerPPO(PPO):
             torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
         self.policy.optimizer.step()
         shares = list(zip(weights, parts, strict=True))
-        return {name: sum(w * part.losses[name] for w, part in shares) for name in parts[0].losses}
+        losses = {name: sum(w * part.losses[name] for w, part in shares) for name in parts[0].losses}
+        if not np.isfinite(losses["loss"]):
+            raise FloatingPointError("the loss is not a finite number")
+        return losses
 
     def _gradients(self, samples: Any) -> _Part:
         """Losses of some samples, each a mean, and the gradient of the last one."""

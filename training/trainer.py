@@ -83,6 +83,7 @@ class Trainer:
         self.settings, model = run.settings, run.model
         resume = resume and run.checkpoint("last").exists()
         self.course = run.last_course() if resume else Course()
+        torch.set_num_threads(1)  # `training.ppo` says why
         track, car, actions = run.track, find_car(self.settings.car), model.metadata.actions
         driver_sensors = find_sensors(model.metadata.sensors)
         critic = driver_sensors if self.settings.critic != STATE else find_sensors([STATE])
@@ -122,6 +123,11 @@ class Trainer:
             except RewardError:
                 self.save("last")
                 raise
+            except FloatingPointError as error:
+                raise RacerError(
+                    f"training stopped after {self.course.steps} steps: {error} any more; lower lr, or the size of "
+                    f"the rewards; {self.run.path} is as it was last saved"
+                ) from error
             self._finish()
         return self.course
 
@@ -133,9 +139,10 @@ class Trainer:
             return
         steps, self.course.steps = self.course.steps, self.ppo.num_timesteps
         self.ppo.train()
+        if not all(bool(torch.isfinite(p).all()) for p in self.ppo.policy.parameters()):
+            raise FloatingPointError("the network's weights are not finite numbers")
         self.course.iterations += 1
         self._evaluated = False
-        self._require_numbers()
         self._count_time()
         evaluation = None
         due = self.course.iterations % self.settings.evaluate_every == 0 or self._reached()
@@ -198,14 +205,6 @@ class Trainer:
     def _rate(self) -> float:
         """Steps a second since this training was started or resumed."""
         return (self.course.steps - self._begun.steps) / max(self.course.seconds - self._begun.seconds, 1e-9)
-
-    def _require_numbers(self) -> None:
-        weights = all(bool(torch.isfinite(p).all()) for p in self.ppo.policy.parameters())
-        if not weights or not all(np.isfinite(value) for value in self.ppo.losses.values()):
-            raise RacerError(
-                f"training stopped after {self.course.steps} steps: weights or losses are not finite numbers any "
-                f"more; lower lr, or the size of the rewards; {self.run.path} is as it was last saved"
-            )
 
     def _tell(self, rate: float, evaluation: Evaluation | None) -> None:
         self._count_time()
