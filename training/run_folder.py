@@ -32,7 +32,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -128,6 +128,8 @@ class RunFolder:
                 if path.exists():
                     path.rmdir()
                 unfinished.rename(path)
+            except RunError as error:
+                raise RunError(str(error).replace(str(unfinished), str(path))) from error
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
         return cls(path)
@@ -215,7 +217,7 @@ class RunFolder:
         return RewardFunction.load(self.path / "reward_function.py", cars)
 
 
-def add_course(archive: Path, course: Course) -> None:
+def add_course(archive: IO[bytes], course: Course) -> None:
     """Put the course into a checkpoint that stable-baselines3 has written."""
     with zipfile.ZipFile(archive, "a") as file:
         file.writestr("course.json", json.dumps(asdict(course)))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from stable_baselines3.common.logger import configure
 
 from racer_env.car import find_car
 from racer_env.errors import RacerError, RewardError
@@ -27,7 +27,8 @@ from training.networks import DriverPolicy
 from training.policy_driver import Evaluation, PolicyDriver, evaluate, policy_arguments, read_parameters, wrong_network
 from training.ppo import DeepRacerPPO
 from training.records import Episode, TrainingRecords
-from training.run_folder import Course, RunFolder, add_course, unwritable
+from training.run_folder import Course, RunFolder, add_course, unwritable, write
+from training.tensorboard import logger
 from training.vec_env import RacerVecEnv
 
 EVALUATION_CARS = 5  #: as many evaluation episodes as the original plays at least (spec/simulator.md 7.4)
@@ -115,7 +116,7 @@ class Trainer:
         self.course.laps_in_a_row = 0
         self._evaluated = False
         with self._interruptible(), unwritable(self.run.path), self.records:
-            self.ppo.set_logger(configure(str(self.run.path / "tensorboard"), ["tensorboard"]))
+            self.ppo.set_logger(logger(self.run.path / "tensorboard"))
             self.ppo.begin(self.course.steps)
             try:
                 while not (self.interrupted or self._reached()):
@@ -148,15 +149,18 @@ class Trainer:
         due = self.course.iterations % self.settings.evaluate_every == 0 or self._reached()
         if due and not self.interrupted:
             evaluation = self.evaluate()
+            self._count_time()
             self.save("last")
         self._tell((self.course.steps - steps) / (time.monotonic() - began), evaluation)
 
     def _finish(self) -> None:
-        """Save first of all: whoever interrupts for a second time loses no more than the last evaluation."""
+        """Save first of all: who interrupts again, and does not wait for the last evaluation, loses nothing else."""
         self._count_time()
         self.save("last")
+        self._saved = True
         if not self._evaluated:
             evaluation = self.evaluate()
+            self._count_time()
             self.save("last")
             self._tell(self._rate(), evaluation)
 
@@ -179,15 +183,10 @@ class Trainer:
         """Write a checkpoint, whole or not at all, and the records up to it."""
         self.course.ticks = int(self.simulator.state.ticks.max())
         self.records.save()
-        file = self.run.checkpoint(which)
-        temporary = file.with_name(f".{which}.part.zip")
-        try:
-            self.ppo.save(temporary, exclude=["env", "logger", "rollout_buffer", "_last_obs", "_watch"])
-            add_course(temporary, self.course)
-            temporary.replace(file)
-        finally:
-            with suppress(OSError):
-                temporary.unlink()
+        checkpoint = io.BytesIO()
+        self.ppo.save(checkpoint, exclude=["env", "logger", "rollout_buffer", "_last_obs", "_watch"])
+        add_course(checkpoint, self.course)
+        write(self.run.checkpoint(which), checkpoint.getvalue())
 
     @property
     def interrupted(self) -> bool:
@@ -207,7 +206,6 @@ class Trainer:
         return (self.course.steps - self._begun.steps) / max(self.course.seconds - self._begun.seconds, 1e-9)
 
     def _tell(self, rate: float, evaluation: Evaluation | None) -> None:
-        self._count_time()
         course, spent = self.course, self.course.seconds - self._begun.seconds
         share = self._stop.share(course.steps - self._begun.steps, spent)
         left = spent * (1.0 - share) / share if share else None
@@ -231,13 +229,14 @@ class Trainer:
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """Let Ctrl-C end the training at the next step instead of anywhere; a second one ends it at once."""
+        """Let Ctrl-C end the training at the next step instead of anywhere; once all is saved, at once."""
 
         def interrupt(*_: object) -> None:
+            if self._saved:
+                raise KeyboardInterrupt
             self.ppo.interrupted = True
-            signal.signal(signal.SIGINT, signal.default_int_handler)
 
-        self.ppo.interrupted = False
+        self.ppo.interrupted = self._saved = False
         if threading.current_thread() is not threading.main_thread():  # only there can signals be caught
             yield
             return
