@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-
-from racer_env.errors import RacerError
 
 if TYPE_CHECKING:
     from racer_env.agreement import Agreement
@@ -60,18 +57,9 @@ def fit(
     car: CarName = None,
 ) -> None:
     """Identify a car from recordings: the parameters with which it drives as they did."""
-    identify = _identify()
-    if identify is None:
-        raise RacerError("this version of Racer cannot fit a car: racer_env.identify is missing")
+    from racer_env import identify
+
     identify.fit(_open(paths, routes, car), output)
-
-
-def _identify() -> Any:
-    """The module of dynamics; None in a version without it."""
-    try:
-        return import_module("racer_env.identify")
-    except ModuleNotFoundError:
-        return None
 
 
 def _open(paths: list[Path], routes: Path, car: str | None) -> list[Recording]:
@@ -97,13 +85,13 @@ def _bar(what: str, things: Iterable[Any]) -> Iterable[Any]:
 
 
 def _report(recordings: list[Recording], agreements: list[Agreement], version: int) -> dict[str, Any]:
+    from racer_env import identify
     from racer_env.agreement import summary
 
-    identify = _identify()
     chosen = [(r, a) for r, a in zip(recordings, agreements, strict=True) if r.version == version]
     return {
         "semantics": summary([agreement for _, agreement in chosen]),
-        "dynamics": identify and identify.evaluate([recording for recording, _ in chosen]),
+        "dynamics": identify.evaluate([recording for recording, _ in chosen]),
     }
 
 
