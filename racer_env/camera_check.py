@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from racer_env.bodies import BODY
 from racer_env.camera_recording import Compression, Pictures, Recording
 from racer_env.car import FRONT_POINT
 from racer_env.dynamics import MOTION
@@ -117,7 +118,8 @@ class Renderer:
         motion.y = poses[:, 1] - FRONT_POINT * np.sin(poses[:, 2])
         motion.yaw = poses[:, 2]
         out = np.zeros((len(poses), *self.shape, 1), np.uint8)
-        reader.read(View(motion, motion, motion), np.arange(len(poses)), out)  # a camera looks at the motion alone
+        view = View(motion, motion, motion, records((len(poses), 1), BODY))  # neither read
+        reader.read(view, np.arange(len(poses)), out)
         return out[..., 0]
 
 

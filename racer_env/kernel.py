@@ -39,6 +39,6 @@ def parallel_kernel(function: Function) -> Function:
     return cast("Function", numba.njit(cache=True, parallel=True)(function)) if COMPILED else function
 
 
-def records(n: int, dtype: np.dtype[Any]) -> Records:
-    """`n` zeroed records whose fields read and write as attributes in both modes."""
-    return np.zeros(n, dtype).view(np.recarray)
+def records(shape: int | tuple[int, ...], dtype: np.dtype[Any]) -> Records:
+    """Zeroed records of a shape, whose fields read and write as attributes in both modes."""
+    return np.zeros(shape, dtype).view(np.recarray)

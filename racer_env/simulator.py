@@ -9,13 +9,14 @@ the first `Simulator.step` is DeepRacer's step 2.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from racer_env import dynamics, params, race
+from racer_env.bodies import BODY
 from racer_env.car import COMMAND, DEEPRACER_V6, ActionSpace, Car, car_records
 from racer_env.dynamics import MOTION
 from racer_env.errors import RacerError
@@ -48,11 +49,12 @@ class State:
     motion: Records
     situation: Records
     episode: Records
+    bodies: Records  #: `BODY` (w, b)
     ticks: Ints  #: (n,) control periods since the simulator began
 
     def copy(self) -> State:
         """An independent copy."""
-        return State(self.motion.copy(), self.situation.copy(), self.episode.copy(), self.ticks.copy())
+        return State(*(getattr(self, part.name).copy() for part in fields(self)))
 
 
 class Simulator:
@@ -107,6 +109,7 @@ class Simulator:
             records(self.n, MOTION),
             records(self.n, SITUATION),
             records(self.n, EPISODE),
+            records((self.n, 1), BODY),
             np.zeros(self.n, np.int64),
         )
         self.state.episode.start = (self.race.start + self._advance * self.everyone) % 1.0
@@ -194,6 +197,6 @@ class Simulator:
         params.look(self.state.motion, self.cars, which, self._geometry, self.state.situation)
 
     def _read_sensors(self, which: Ints) -> None:
-        view = View(self.state.motion, self.state.situation, self.cars)
+        view = View(self.state.motion, self.state.situation, self.cars, self.state.bodies)
         for sensor, reader in zip(self.sensors, self._readers, strict=True):
             reader.read(view, which, self.observations[sensor.name])

@@ -22,6 +22,7 @@ class View(NamedTuple):
     motion: Records  #: `racer_env.dynamics.MOTION` (n,)
     situation: Records  #: `racer_env.params.SITUATION` (n,), of the same poses
     cars: Records  #: `racer_env.car.CAR` (n,)
+    bodies: Records  #: `racer_env.bodies.BODY` (w, b); car i is body ``i % k`` of world ``i // k``, where k = n / w
 
 
 class Reader(Protocol):
