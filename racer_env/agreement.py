@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from racer_env import params, race
+from racer_env.bodies import BODY
 from racer_env.car import COMMAND, FRONT_POINT, Car, car_records
 from racer_env.dynamics import MOTION
 from racer_env.geometry import Geometry
@@ -119,14 +120,14 @@ def measure(trace: Trace, track: Track, car: Car, east: float = 0.0, north: floa
 
 def judge(trace: Trace, track: Track, motion: Records, seen: Records) -> Records:
     """Apply the rules to every recorded step: `EPISODE` (n,) after it; penalties are served as recorded."""
-    rows, out = trace.rows, records(len(trace), EPISODE)
+    rows, out, world = trace.rows, records(len(trace), EPISODE), records((1, 1), BODY)
     held = rows.status == Status.PAUSE.label
     for run in _slices(trace.runs):
         first = records(1, EPISODE)
         first.start = _start(seen.share[run.start], rows.progress[run.start])
         first.steps, first.progress = rows.steps[run.start], rows.progress[run.start]
         rules = _rules(rows[run])
-        _judge_run(motion[run].copy(), seen[run], held[run], first, rules, track.geometry, out[run])
+        _judge_run(motion[run].copy(), seen[run], held[run], first, world, rules, track.geometry, out[run])
     return out
 
 
@@ -152,7 +153,14 @@ def _rules(rows: Records) -> Rules:
 
 @kernel
 def _judge_run(
-    motion: Records, seen: Records, held: Bools, course: Records, rules: Rules, track: Geometry, out: Records
+    motion: Records,
+    seen: Records,
+    held: Bools,
+    course: Records,
+    world: Records,
+    rules: Rules,
+    track: Geometry,
+    out: Records,
 ) -> None:
     """Judge the steps (n,) of one run; `course` (1,) is its first step's, `out` (n,) receives all."""
     e = course[0]
@@ -160,10 +168,11 @@ def _judge_run(
     if e.steps == 1:
         e.status = 0
         race.first_progress(course, seen[0:1], np.zeros(1, np.int64))
+    alone = np.zeros(1, np.int64)
     for i in range(len(motion)):
         if i > 0:
             e.pause = 1 if held[i] else 0
-            race.judge(motion[i : i + 1], course, seen[i : i + 1], rules, track)
+            race.judge(motion[i : i + 1], course, seen[i : i + 1], world, alone, rules, track)
         o = out[i]
         o.steps, o.progress, o.status, o.done = e.steps, e.progress, e.status, e.done
 
@@ -178,7 +187,7 @@ def _rewards(trace: Trace, track: Track, seen: Records, episode: Records, reward
     command.steering_degrees, command.speed = rows.steer, rows.throttle
     called = np.flatnonzero(~np.isin(rows.status, _NOT_CALLED))
     for some in np.split(called, range(CHUNK, len(called), CHUNK)):
-        built = params.build(track, seen, episode, command, some, rows.tstamp)
+        built = params.build(params.Seen(track, seen, episode, command, rows.tstamp), some)
         out[some] = reward(built, np.zeros(len(some), np.int64))
     return out
 

@@ -1,13 +1,23 @@
 """What stands or drives on a track, as cars see it and run into it: boxes, bot cars and the race cars themselves.
 
-The bodies of a world are a row of records: first its race cars, in their order, then everything else. Metres, radians.
+The bodies of a world are a row of records: first its race cars, in their order, then everything else. Car i of a batch
+is body ``i % k`` of world ``i // k`` when there are k cars in each world. Metres, radians.
+
+**Touching.** As in the original, a car has run into something when one of the four corners of its rectangle is inside
+the rectangle of the other: a corner of a box inside the car does not count. Who runs into something that drives is at
+fault only if it is behind; nothing is pushed aside (the original's cars are, a little). Rectangles are those of the
+original's ``markov/track_geom/constants.py``: 0.32 x 0.20 m for cars and 0.5 x 0.4 m for boxes.
 """
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
 
 import numpy as np
+
+from racer_env.geometry import Geometry, left_of_centre, project
+from racer_env.kernel import Ints, Records, kernel
 
 
 class Kind(IntEnum):
@@ -36,6 +46,128 @@ BODY = np.dtype(
         ("green", np.float64),
         ("blue", np.float64),
         ("solid", np.bool_),  # can be run into; a car that serves a penalty can not
+        ("station", np.float64),  # m along the centre line
+        ("distance_from_center", np.float64),  # m
+        ("is_left_of_center", np.bool_),
+        ("lane", np.float64),  # from the outer lane (-1) to the inner one (1), of what keeps to lanes
+        ("next_lane", np.float64),  # where a bot car is changing to
+        ("wait", np.int64),  # control periods until a bot car changes lanes again
+        ("pause", np.int64),  # control periods for which a bot car stands still, having touched a race car
     ],
     align=True,
 )
+
+CAR_SIZE = (0.324, 0.188, 0.195)  #: m, length, width and height of a car's body, measured on the original's mesh
+CAR_RECTANGLE = (0.32352, 0.1961)  #: m, length and width of what must not be touched
+BOX_RECTANGLE = (0.5, 0.4)
+
+#: What a camera that looks for objects sees (``markov/cameras/frustum.py``): m, rad.
+NEAR, FAR, HALF_WIDTH, HALF_HEIGHT = 0.2, 300.0, math.tan(0.565), 0.75 * math.tan(0.565)
+CAMERA_AHEAD, CAMERA_ABOVE, CAMERA_PITCH = 0.14529379, 0.13032555, 0.2618
+
+_NONE, _BOT = int(Kind.NONE), int(Kind.BOT)
+
+
+@kernel
+def follow(motion: Records, bodies: Records, which: Ints, track: Geometry) -> None:
+    """Put the bodies of the race cars `which` (k,) where these are."""
+    cars = len(motion) // len(bodies)
+    for i in which:
+        m, body = motion[i], bodies[i // cars, i % cars]
+        body.x, body.y, body.yaw, body.speed = m.x, m.y, m.yaw, m.speed
+        locate(body, track)
+
+
+@kernel
+def locate(body: Records, track: Geometry) -> None:
+    """Find out where a body is along and across the track."""
+    found = project(body.x, body.y, track.centre, track.grid)
+    body.station, body.distance_from_center = found.station, found.distance
+    body.is_left_of_center = left_of_centre(body.x, body.y, track)
+
+
+@kernel
+def is_inside(x: float, y: float, body: Records) -> bool:
+    """Tell whether a point is in the rectangle of a body that must not be touched."""
+    c, s = math.cos(body.yaw), math.sin(body.yaw)
+    dx, dy = x - body.x, y - body.y
+    return bool(abs(c * dx + s * dy) <= 0.5 * body.crash_length and abs(c * dy - s * dx) <= 0.5 * body.crash_width)
+
+
+@kernel
+def touches(body: Records, other: Records) -> bool:
+    """Tell whether a corner of one body's rectangle is inside that of another."""
+    c, s = math.cos(body.yaw), math.sin(body.yaw)
+    for ahead in (-0.5 * body.crash_length, 0.5 * body.crash_length):
+        for left in (-0.5 * body.crash_width, 0.5 * body.crash_width):
+            if is_inside(body.x + c * ahead - s * left, body.y + s * ahead + c * left, other):
+                return True
+    return False
+
+
+@kernel
+def gap(behind: float, ahead: float, track: Geometry) -> float:
+    """Metres along the centre line from one station to another; on a loop the shorter way, else as it is."""
+    way = ahead - behind
+    return (way + 0.5 * track.length) % track.length - 0.5 * track.length if track.closed else way
+
+
+@kernel
+def look_around(bodies: Records, which: Ints, cars: int, track: Geometry, situation: Records) -> None:
+    """Measure for the cars `which` what they touch, and which bodies are around them: the rest of `SITUATION` (n,)."""
+    for i in which:
+        s, world, own = situation[i], bodies[i // cars], i % cars
+        s.is_crashed, s.hit, s.bumped = False, 0, False
+        for j in range(len(world)):
+            other = world[j]
+            if j == own or other.kind == _NONE or not other.solid or not touches(world[own], other):
+                continue
+            moving = j < cars or other.speed > 0.0
+            if moving and gap(s.projection_distance, other.station, track) < 0.0:
+                s.bumped = s.bumped or other.kind == _BOT
+            elif not s.is_crashed:
+                s.is_crashed, s.hit = True, j
+        before, after = _neighbours(world, own, s.projection_distance)
+        s.previous_object, s.next_object = before - (before > own), after - (after > own)
+        s.object_in_camera = is_in_camera(world[after], world[own])
+
+
+@kernel
+def _neighbours(world: Records, own: int, station: float) -> tuple[int, int]:
+    """The bodies before and after a station; of equal ones, the last before and the first after; on and on around."""
+    first, last, before, after = -1, -1, -1, -1
+    for j in range(len(world)):
+        if j == own:
+            continue
+        at = world[j].station
+        if first < 0 or at < world[first].station:
+            first = j
+        if last < 0 or at >= world[last].station:
+            last = j
+        if at <= station and (before < 0 or at >= world[before].station):
+            before = j
+        if at > station and (after < 0 or at < world[after].station):
+            after = j
+    return (before if before >= 0 else last), (after if after >= 0 else first)
+
+
+@kernel
+def is_in_camera(body: Records, car: Records) -> bool:
+    """Tell whether the middle or a corner of a body, at the floor, is in the view of a car's camera."""
+    c, s = math.cos(body.yaw), math.sin(body.yaw)
+    if _is_seen(body.x, body.y, car):
+        return True
+    for ahead in (-0.5 * body.crash_length, 0.5 * body.crash_length):
+        for left in (-0.5 * body.crash_width, 0.5 * body.crash_width):
+            if _is_seen(body.x + c * ahead - s * left, body.y + s * ahead + c * left, car):
+                return True
+    return False
+
+
+@kernel
+def _is_seen(x: float, y: float, car: Records) -> bool:
+    c, s = math.cos(car.yaw), math.sin(car.yaw)
+    ahead, left = c * (x - car.x) + s * (y - car.y) - CAMERA_AHEAD, c * (y - car.y) - s * (x - car.x)
+    depth = math.cos(CAMERA_PITCH) * ahead + math.sin(CAMERA_PITCH) * CAMERA_ABOVE
+    below = math.cos(CAMERA_PITCH) * CAMERA_ABOVE - math.sin(CAMERA_PITCH) * ahead
+    return bool(NEAR <= depth <= FAR and abs(left) <= HALF_WIDTH * depth and abs(below) <= HALF_HEIGHT * depth)

@@ -19,6 +19,7 @@ from racer_env.kernel import Floats, Ints, kernel
 CELL = 0.25  #: m, side of a grid cell; 0.1 to 0.5 make no measurable difference
 MARGIN = 1.5  #: m, how far the grid reaches beyond the borders; outside it every segment is searched
 BAND = 0.1  #: m, height of a band of the road test
+LANE_STEP = 1e-3  #: m, over which the direction of a lane is measured
 
 
 class Grid(NamedTuple):
@@ -164,6 +165,57 @@ def pose_on(line: Line, station: float, closed: bool) -> tuple[float, float, flo
     share = (s - stations[i]) / span if span > 0.0 else 0.0
     dx, dy = points[i + 1, 0] - points[i, 0], points[i + 1, 1] - points[i, 1]
     return points[i, 0] + share * dx, points[i, 1] + share * dy, math.atan2(dy, dx)
+
+
+@kernel
+def lane_pose(track: Geometry, station: float, lane: float) -> tuple[float, float, float]:
+    """Point and direction of a smooth line, at a station of the centre line, from the outer lane (-1) to the inner (1).
+
+    Lanes are half-way between the centre line and the borders, vertex by vertex, and rounded by a cubic spline.
+    """
+    x, y = _lane_point(track, station, lane)
+    before, after = _lane_point(track, station - LANE_STEP, lane), _lane_point(track, station + LANE_STEP, lane)
+    return x, y, math.atan2(after[1] - before[1], after[0] - before[0])
+
+
+@kernel
+def _lane_point(track: Geometry, station: float, lane: float) -> tuple[float, float]:
+    """Interpolate between vertices with the tangents of a Catmull-Rom spline over stations."""
+    stations, n = track.centre.station, len(track.centre.station)
+    s = station % track.length if track.closed else min(max(station, 0.0), track.length)
+    i = min(max(int(np.searchsorted(stations, s, side="right")) - 1, 0), n - 2)
+    while i > 0 and stations[i + 1] <= stations[i]:
+        i -= 1
+    span = stations[i + 1] - stations[i]
+    t = (s - stations[i]) / span if span > 0.0 else 0.0
+    here, there = _lane_vertex(track, i, lane), _lane_vertex(track, i + 1, lane)
+    leave, arrive = _lane_tangent(track, i, lane), _lane_tangent(track, i + 1, lane)
+    a, b = (1.0 + 2.0 * t) * (1.0 - t) ** 2, t * (1.0 - t) ** 2 * span
+    c, d = t * t * (3.0 - 2.0 * t), t * t * (t - 1.0) * span
+    return (
+        a * here[0] + b * leave[0] + c * there[0] + d * arrive[0],
+        a * here[1] + b * leave[1] + c * there[1] + d * arrive[1],
+    )
+
+
+@kernel
+def _lane_vertex(track: Geometry, i: int, lane: float) -> tuple[float, float]:
+    inner, outer, share = track.inner_lane.points[i], track.outer_lane.points[i], 0.5 + 0.5 * lane
+    return outer[0] + share * (inner[0] - outer[0]), outer[1] + share * (inner[1] - outer[1])
+
+
+@kernel
+def _lane_tangent(track: Geometry, i: int, lane: float) -> tuple[float, float]:
+    """Metres of lane for each metre of the centre line at a vertex, from its two neighbours."""
+    stations, last = track.centre.station, len(track.centre.station) - 1
+    before, after, round_the_end = max(i - 1, 0), min(i + 1, last), 0.0
+    if track.closed and i == 0:
+        before, round_the_end = last - 1, track.length
+    if track.closed and i == last:
+        after, round_the_end = 1, track.length
+    way = stations[after] - stations[before] + round_the_end
+    a, b = _lane_vertex(track, before, lane), _lane_vertex(track, after, lane)
+    return ((b[0] - a[0]) / way, (b[1] - a[1]) / way) if way > 0.0 else (0.0, 0.0)
 
 
 def grid_around(bounds: tuple[float, float, float, float]) -> Grid:

@@ -7,6 +7,7 @@ it ignores are ignored. Written so that the physical car reads it too (spec/car.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from racer_env.car import ActionSpace, Car, ContinuousActions, DiscreteActions, 
 from racer_env.errors import MetadataError, nearest
 
 CAMERAS = ("observation", "FRONT_FACING_CAMERA", "LEFT_CAMERA", "STEREO_CAMERAS")
-LIDARS = ("LIDAR", "SECTOR_LIDAR", "DISCRETIZED_SECTOR_LIDAR")
+DISCRETIZED = "DISCRETIZED_SECTOR_LIDAR"  #: the only one for which the simulator reads ``lidar_config``
+LIDARS = ("LIDAR", "SECTOR_LIDAR", DISCRETIZED)
 STATE = "STATE"  #: our own vector for experiments, alone; no car can run it
 NETWORKS = (
     "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW",
@@ -26,6 +28,29 @@ ALGORITHMS = ("clipped_ppo", "sac")
 
 #: The five actions of DeepRacer-for-cloud's default file, at a speed that our shipped tracks can be learned with.
 DEFAULT_ACTIONS = DiscreteActions((-30.0, -15.0, 0.0, 15.0, 30.0), (1.0, 1.5, 2.0, 1.5, 1.0))
+
+
+@dataclass(frozen=True)
+class LidarConfig:
+    """How ``DISCRETIZED_SECTOR_LIDAR`` is read; defaults and ranges of ``markov/boto/s3/constants.py``."""
+
+    num_sectors: int = 8  #: of the 64 rays
+    num_values_per_sector: int = 8
+    clipping_dist: float = 2.0  #: m
+
+    @classmethod
+    def of(cls, config: Mapping[str, float]) -> LidarConfig:
+        """Take it from the numbers of a ``lidar_config``; the car's other keys are ignored."""
+        sectors, values, reach = (config.get(key, default) for key, default in vars(cls()).items())
+        if sectors not in (1, 2, 4, 8, 16, 32, 64):
+            raise MetadataError(f"lidar_config.num_sectors is {sectors:g}, but must be 1, 2, 4, 8, 16, 32 or 64")
+        if values < 1 or values % 1:
+            raise MetadataError(
+                f"lidar_config.num_values_per_sector is {values:g}, but must be a whole number, at least 1"
+            )
+        if not 0.15 <= reach <= 12.0:
+            raise MetadataError(f"lidar_config.clipping_dist is {reach:g}, but must be 0.15 to 12 (metres)")
+        return cls(int(sectors), int(values), float(reach))
 
 
 @dataclass(frozen=True)
@@ -70,14 +95,14 @@ class ModelMetadata:
     @classmethod
     def _from_dict(cls, raw: dict[str, Any]) -> ModelMetadata:
         version = _number(raw.get("version", 2.0 if "sensor" in raw else 1.0), "version")
-        sensors = raw.get("sensor", ["observation"]) if version >= 2 else ["observation"]
+        sensors = _sensors(raw.get("sensor", ["observation"]) if version >= 2 else ["observation"])
         return cls(
             actions=_actions(raw),
-            sensors=_sensors(sensors),
+            sensors=sensors,
             neural_network=_choice(raw, "neural_network", NETWORKS, str.upper),
             training_algorithm=_choice(raw, "training_algorithm", ALGORITHMS, _plain) or "clipped_ppo",
             version=version,
-            lidar=_lidar(raw.get("lidar_config", {})),
+            lidar=_lidar(raw.get("lidar_config", {}), sensors),
         )
 
     def to_json(self) -> str:
@@ -125,20 +150,33 @@ def _sensors(names: Any) -> tuple[str, ...]:
     if names == [STATE]:
         return (STATE,)
     for name in names:
+        if name == STATE:
+            raise MetadataError(f"sensor {names} has {STATE} beside others, but it must be alone")
         if name not in CAMERAS + LIDARS:
             raise MetadataError(f"sensor {name!r} does not exist; {nearest(str(name), CAMERAS + LIDARS)}")
     cameras, lidars = [n for n in names if n in CAMERAS], [n for n in names if n in LIDARS]
     if len(cameras) != 1:
-        raise MetadataError(f"sensor {names} has {len(cameras)} cameras, but a driver needs exactly one of them")
+        raise MetadataError(
+            f"sensor {names} has {_count(cameras, 'cameras')}, but a driver needs exactly one of {', '.join(CAMERAS)}"
+        )
     if len(lidars) > 1:
-        raise MetadataError(f"sensor {names} has {len(lidars)} LiDARs, but a driver can have at most one of them")
+        raise MetadataError(
+            f"sensor {names} has {_count(lidars, 'LiDARs')}, but a driver can have at most one of {', '.join(LIDARS)}"
+        )
     return tuple(names)
 
 
-def _lidar(config: Any) -> dict[str, float]:
+def _count(names: list[str], what: str) -> str:
+    return f"{len(names)} {what}" + (f" ({' and '.join(names)})" if names else "")
+
+
+def _lidar(config: Any, sensors: tuple[str, ...]) -> dict[str, float]:
     if not isinstance(config, dict):
         raise MetadataError(f"lidar_config is {str(config)[:40]!r}, but must be an object of numbers")
-    return {str(key): _number(value, f"lidar_config.{key}") for key, value in config.items()}
+    numbers = {str(key): _number(value, f"lidar_config.{key}") for key, value in config.items()}
+    if DISCRETIZED in sensors:
+        LidarConfig.of(numbers)
+    return numbers
 
 
 def _actions(raw: dict[str, Any]) -> ActionSpace:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from racer_env.bodies import Kind
 from racer_env.car import FRONT_POINT
 from racer_env.geometry import Geometry, left_of_centre, on_road, project, waypoints_around, width_at
 from racer_env.kernel import Floats, Ints, Records, kernel
@@ -73,6 +74,12 @@ SITUATION = np.dtype(
         ("is_left_of_center", np.bool_),
         ("all_wheels_on_track", np.bool_),
         ("is_offtrack", np.bool_),
+        ("is_crashed", np.bool_),  # from here on `racer_env.bodies.look_around`: it runs into something and is at fault
+        ("hit", np.int64),  # the body that it runs into
+        ("bumped", np.bool_),  # a bot car runs into it from behind
+        ("previous_object", np.int64),  # of the bodies without its own
+        ("next_object", np.int64),
+        ("object_in_camera", np.bool_),
     ],
     align=True,
 )
@@ -125,60 +132,68 @@ def look(motion: Records, cars: Records, which: Ints, track: Geometry, out: Reco
         s.all_wheels_on_track, s.is_offtrack = hubs == 4, hubs == 0
 
 
-def columns(
-    track: Track,
-    situation: Records,
-    episode: Records,
-    command: Records,
-    cars: Sequence[int] | Ints,
-    time: Floats,
-) -> dict[str, Any]:
+class Seen(NamedTuple):
+    """What params are made of: the state of n cars in w worlds at the poses that are judged."""
+
+    track: Track
+    situation: Records  #: `SITUATION` (n,)
+    episode: Records  #: `racer_env.race.EPISODE` (n,)
+    command: Records  #: `racer_env.car.COMMAND` (n,), as chosen
+    time: Floats  #: (n,) the simulator's clock, s
+    bodies: Records | None = None  #: `BODY` (w, b); None if every car is alone
+
+
+def columns(seen: Seen, cars: Sequence[int] | Ints) -> dict[str, Any]:
     """Give every key as an array with a row for each of `cars` (k,); ``waypoints`` (p, 2) is that of all.
 
-    Args:
-        track: gives the waypoints.
-        situation: `SITUATION` (n,).
-        episode: `racer_env.race.EPISODE` (n,).
-        command: `racer_env.car.COMMAND` (n,), as chosen.
-        cars: indices of the cars.
-        time: the simulator's clock (n,), s.
+    Those of objects are (k, m), where m counts the other bodies of a car's world; ``objects_location`` is (k, m, 2).
     """
-    s, e, c = situation[cars], episode[cars], command[cars]
+    s, e, c = seen.situation[cars], seen.episode[cars], seen.command[cars]
     n = len(s)
-    no_objects = np.zeros((n, 0))
     found = {
         **{key: s[key] for key in _MEASURED},
         "progress": e.progress,
         "steps": e.steps.astype(np.float64),
         "speed": c.speed,
         "steering_angle": c.steering_degrees,
-        "track_length": np.full(n, track.length),
-        "waypoints": track.centre,
+        "track_length": np.full(n, seen.track.length),
+        "waypoints": seen.track.centre,
         "closest_waypoints": np.stack((s.previous_waypoint, s.next_waypoint), axis=1),
-        "is_reversed": np.full(n, track.is_reversed),
-        "is_crashed": np.zeros(n, np.bool_),
-        "closest_objects": np.zeros((n, 2), np.int64),
-        **{key: no_objects for key in PARAMS if key.startswith("objects_")},
-        "object_in_camera": np.zeros(n, np.bool_),
-        "sim_time": time[cars],
+        "is_reversed": np.full(n, seen.track.is_reversed),
+        "closest_objects": np.stack((s.previous_object, s.next_object), axis=1),
+        "sim_time": seen.time[cars],
+        **_objects(seen, cars),
     }
     return {key: found[key] for key in PARAMS}
 
 
-def build(
-    track: Track,
-    situation: Records,
-    episode: Records,
-    command: Records,
-    cars: Sequence[int] | Ints,
-    time: Floats,
-) -> list[dict[str, Any]]:
-    """Make one dictionary for each of `cars` (k,), column by column; arguments as `columns`.
+def _objects(seen: Seen, cars: Sequence[int] | Ints) -> dict[str, Any]:
+    """The keys of the objects: the other bodies of each car's world, in order. A box heads 0, as documented."""
+    if seen.bodies is None:
+        nothing = np.zeros((len(cars), 0))
+        return {key: nothing for key in PARAMS if key.startswith("objects_")}
+    in_world = len(seen.situation) // len(seen.bodies)
+    world, own = np.divmod(np.asarray(cars, np.int64), in_world)
+    others = np.arange(seen.bodies.shape[1] - 1) + (np.arange(seen.bodies.shape[1] - 1) >= own[:, None])
+    there = seen.bodies[world[:, None], others]
+    heading = (np.degrees(there.yaw) + 180.0) % 360.0 - 180.0
+    return {
+        "objects_location": np.stack((there.x, there.y), axis=-1),
+        "objects_distance": there.station,
+        "objects_distance_from_center": there.distance_from_center,
+        "objects_left_of_center": there.is_left_of_center,
+        "objects_speed": there.speed,
+        "objects_heading": np.where(there.kind == Kind.BOX, 0.0, np.where(heading == -180.0, 180.0, heading)),
+    }
+
+
+def build(seen: Seen, cars: Sequence[int] | Ints) -> list[dict[str, Any]]:
+    """Make one dictionary for each of `cars` (k,), column by column.
 
     All dictionaries share one list of waypoints; everything else in them is their own.
     """
-    found = columns(track, situation, episode, command, cars, time)
-    waypoints = [track.waypoints] * len(cars)
+    found = columns(seen, cars)
+    waypoints = [seen.track.waypoints] * len(cars)
     values = (waypoints if key == "waypoints" else found[key].tolist() for key in PARAMS)
     return [dict(zip(PARAMS, row, strict=True)) for row in zip(*values, strict=True)]
 
@@ -193,4 +208,6 @@ _MEASURED = (
     "track_width",
     "is_left_of_center",
     "is_offtrack",
+    "is_crashed",
+    "object_in_camera",
 )

@@ -9,16 +9,21 @@ order: spec/simulator.md 5.1 to 5.3.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 
 from racer_env.dynamics import CONTROL_RATE, stand_still
-from racer_env.errors import RacerError
-from racer_env.geometry import Geometry, pose_on, project
+from racer_env.errors import RacerError, nearest
+from racer_env.geometry import Geometry
 from racer_env.kernel import Bools, Ints, Records, kernel
+from racer_env.obstacles import Bots, Obstacles
+from racer_env.placement import put_at_start, put_back, put_beside
+
+MOST_CARS = 8  #: race cars in one world, as in the original's ``F1`` races
 
 
 class Status(IntEnum):
@@ -57,6 +62,10 @@ class Race:
     reversed_steps: int = 15  #: consecutive steps of falling progress that count as driving backwards
     immobilized_steps: int = 15  #: consecutive steps without motion that count as standing still
     max_steps: int = 100_000  #: of one episode
+    obstacles: Obstacles | None = None  #: that stand on the lanes
+    bots: Bots | None = None  #: that drive the lanes
+    cars: int = 1  #: race cars in one world; each starts `START_GAP` behind the one before it
+    mercy_resets: int | None = None  #: hits of one obstacle after which the car is put ahead of it; None: never
 
     def __post_init__(self) -> None:
         if self.laps < 1:
@@ -70,6 +79,10 @@ class Race:
         for name in ("start", "advance"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise RacerError(f"{name} is a share of the lap, from 0 to less than 1, not {getattr(self, name)}")
+        if not 1 <= self.cars <= MOST_CARS:
+            raise RacerError(f"a world holds 1 to {MOST_CARS} race cars, not {self.cars}")
+        if self.mercy_resets is not None and self.mercy_resets < 1:
+            raise RacerError(f"mercy_resets must be 1 or more, or None, not {self.mercy_resets}")
         for name in ("reversed_steps", "immobilized_steps", "max_steps"):
             if getattr(self, name) < 1:
                 raise RacerError(f"{name} must be 1 or more, not {getattr(self, name)}")
@@ -90,14 +103,35 @@ class Race:
             self.reversed_steps,
             self.immobilized_steps,
             self.max_steps,
+            self.cars,
+            self.mercy_resets or 2**62,
         )
 
 
 #: A training episode of a time trial; starts advance by 5 % of the lap (spec/simulator.md 5.2).
 TIME_TRIAL = Race(advance=0.05)
 
+#: The same among six boxes, or with three slow bot cars: the numbers of DeepRacer-for-Cloud.
+OBJECT_AVOIDANCE = replace(TIME_TRIAL, obstacles=Obstacles())
+HEAD_TO_BOT = replace(TIME_TRIAL, bots=Bots())
+
 #: A race as the AWS League last ran them (spec/league.md 2.4): three flying laps, 5 s off track, at most 3 minutes.
 EVALUATION = Race(laps=3, continuous=True, resets=15, off_track_penalty=5.0, time_limit=180.0)
+
+
+#: What a user can ask for by name.
+RACE_TYPES: Mapping[str, Race] = {
+    "time_trial": TIME_TRIAL,
+    "object_avoidance": OBJECT_AVOIDANCE,
+    "head_to_bot": HEAD_TO_BOT,
+}
+
+
+def find_race(name: str) -> Race:
+    """Give a training race by its name. Raises `RacerError` for one that does not exist."""
+    if name not in RACE_TYPES:
+        raise RacerError(f"no race is called {name!r}; {nearest(name, RACE_TYPES)}")
+    return RACE_TYPES[name]
 
 
 def periods(seconds: float) -> int:
@@ -119,6 +153,8 @@ class Rules(NamedTuple):
     reversed_steps: int
     immobilized_steps: int
     max_steps: int
+    cars: int
+    mercy_resets: int
 
 
 #: The course of one car's episode.
@@ -142,6 +178,8 @@ EPISODE = np.dtype(
         ("immobilized_count", np.int64),
         ("reversed_count", np.int64),
         ("resets", np.int64),  # of the run
+        ("hit", np.int64),  # body that was run into last
+        ("hits", np.int64),  # of that body in a row
         ("status", np.int64),  # `Status`
         ("done", np.bool_),
     ],
@@ -163,6 +201,7 @@ def truncated(episode: Records) -> Bools:
 _IN_PROGRESS, _LAP_COMPLETE = int(Status.IN_PROGRESS), int(Status.LAP_COMPLETE)
 _OFF_TRACK, _IMMOBILIZED, _REVERSED = int(Status.OFF_TRACK), int(Status.IMMOBILIZED), int(Status.REVERSED)
 _TIME_UP, _PAUSE, _PREPARE = int(Status.TIME_UP), int(Status.PAUSE), int(Status.PREPARE)
+_CRASHED = int(Status.CRASHED)
 
 
 @kernel
@@ -179,19 +218,19 @@ def progress_after(share: float, start: float, previous: float) -> float:
 
 
 @kernel
-def begin(motion: Records, episode: Records, which: Ints, track: Geometry, advance: float) -> None:
+def begin(motion: Records, episode: Records, bodies: Records, which: Ints, track: Geometry, advance: float) -> None:
     """Put the cars `which` (k,) at the start of a new episode; from a car's second one on, starts advance."""
+    cars = len(motion) // len(bodies)
     for i in which:
         m, e = motion[i], episode[i]
         if e.number >= 0:
             e.start = (e.start + advance) % 1.0
-        m.x, m.y, m.yaw = pose_on(track.centre, e.start * track.length, track.closed)
-        stand_still(m)
+        put_at_start(m, e.start * track.length, bodies[i // cars], i % cars, cars, track)
         e.number, e.steps = e.number + 1, 1
         e.previous_progress, e.backward, e.still, e.pause = 0.0, 0, 0, 0
         e.laps, e.lap_start, e.lap_milliseconds, e.resets = 0, 0.0, 0, 0
         e.off_track_count, e.crash_count, e.immobilized_count, e.reversed_count = 0, 0, 0, 0
-        e.x, e.y = m.x, m.y
+        e.x, e.y, e.hit, e.hits = m.x, m.y, -1, 0
         e.status, e.done = _PREPARE, False
 
 
@@ -204,12 +243,20 @@ def first_progress(episode: Records, situation: Records, which: Ints) -> None:
 
 
 @kernel
-def judge(motion: Records, episode: Records, situation: Records, rules: Rules, track: Geometry) -> None:
-    """Count a step, measure progress and apply the rules, for every car (n,), before the action moves anything.
+def judge(
+    motion: Records,
+    episode: Records,
+    situation: Records,
+    bodies: Records,
+    which: Ints,
+    rules: Rules,
+    track: Geometry,
+) -> None:
+    """Count a step, measure progress and apply the rules, for the cars `which` (k,), before the action moves anything.
 
-    A car that must go back is put back here; its penalty is served in the steps that follow.
+    A car that must go back is put back here; its penalty is served in the steps that follow. `bodies` (w, b).
     """
-    for i in range(episode.size):
+    for i in which:
         m, e, s = motion[i], episode[i], situation[i]
         e.steps += 1
         if e.progress >= 100.0 and e.status != _PAUSE:  # while a penalty is served, no lap is completed
@@ -227,7 +274,7 @@ def judge(motion: Records, episode: Records, situation: Records, rules: Rules, t
             if e.progress >= 100.0:
                 _complete_lap(e, uncut, rules)
             if not e.done:
-                _apply_rules(m, e, s.is_offtrack, rules, track)
+                _apply_rules(m, e, s, bodies[i // rules.cars], rules, track)
         if e.steps >= rules.max_steps:
             e.done = True
 
@@ -239,17 +286,20 @@ def _begin_lap(e: Records) -> None:
 
 
 @kernel
-def _apply_rules(m: Records, e: Records, is_offtrack: bool, rules: Rules, track: Geometry) -> None:
+def _apply_rules(m: Records, e: Records, s: Records, world: Records, rules: Rules, track: Geometry) -> None:
     """Punish what is forbidden: of several offences the first in the original's order."""
-    if is_offtrack:
+    if s.is_crashed:
+        e.crash_count += 1
+        _penalise(m, e, s, world, _CRASHED, rules.collision_penalty, rules, track)
+    elif s.is_offtrack:
         e.off_track_count += 1
-        _penalise(m, e, _OFF_TRACK, rules.off_track_penalty, rules, track)
+        _penalise(m, e, s, world, _OFF_TRACK, rules.off_track_penalty, rules, track)
     elif e.still >= rules.immobilized_steps:
         e.immobilized_count += 1
-        _penalise(m, e, _IMMOBILIZED, rules.immobilized_penalty, rules, track)
+        _penalise(m, e, s, world, _IMMOBILIZED, rules.immobilized_penalty, rules, track)
     elif e.backward >= rules.reversed_steps:
         e.reversed_count += 1
-        _penalise(m, e, _REVERSED, rules.reversed_penalty, rules, track)
+        _penalise(m, e, s, world, _REVERSED, rules.reversed_penalty, rules, track)
 
 
 @kernel
@@ -275,7 +325,9 @@ def _complete_lap(e: Records, uncut: float, rules: Rules) -> None:
 
 
 @kernel
-def _penalise(m: Records, e: Records, status: int, penalty: int, rules: Rules, track: Geometry) -> None:
+def _penalise(
+    m: Records, e: Records, s: Records, world: Records, status: int, penalty: int, rules: Rules, track: Geometry
+) -> None:
     e.status = status
     if e.resets >= rules.resets:
         e.done = True
@@ -283,21 +335,17 @@ def _penalise(m: Records, e: Records, status: int, penalty: int, rules: Rules, t
     e.resets += 1
     e.pause = penalty
     e.still, e.backward = 0, 0
-    _put_back(m, e, track)
-
-
-@kernel
-def _put_back(m: Records, e: Records, track: Geometry) -> None:
-    """Put a car where its previous progress was, on the nearer of the two lanes, at rest."""
     station = (e.start + 0.01 * e.previous_progress) * track.length
-    x, y, _ = pose_on(track.centre, station, track.closed)
-    inner = project(x, y, track.inner_lane, track.grid).station
-    outer = project(x, y, track.outer_lane, track.grid).station
-    a = pose_on(track.inner_lane, inner, track.closed)
-    b = pose_on(track.outer_lane, outer, track.closed)
-    nearer_inner = math.hypot(a[0] - m.x, a[1] - m.y) < math.hypot(b[0] - m.x, b[1] - m.y)
-    m.x, m.y, m.yaw = a if nearer_inner else b
-    stand_still(m)
+    if status != _CRASHED:
+        put_back(m, station, world, rules.cars, track)
+    elif s.hit < rules.cars or world[s.hit].speed > 0.0:  # what drives goes on its way
+        stand_still(m)
+    else:
+        e.hits = e.hits + 1 if e.hit == s.hit else 1
+        e.hit = s.hit
+        ahead = e.hits >= rules.mercy_resets
+        put_beside(m, world[s.hit], ahead, track)
+        e.hits = 0 if ahead else e.hits
     e.x, e.y = m.x, m.y
 
 

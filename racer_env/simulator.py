@@ -1,34 +1,53 @@
-"""The batch simulator: n cars, each alone on its track, moved together one control period (1/15 s) at a time.
+"""The batch simulator: worlds of one or more cars, moved together one control period (1/15 s) at a time.
 
-One step follows the original's order of events (spec/simulator.md 1.2): the rules and the reward judge the pose from
-which the action was chosen, together with that action; then the car moves; then the sensors see where it got to. The
-original's first step of an episode, in which nothing is rewarded and nothing moves, is part of `Simulator.reset`, so
-the first `Simulator.step` is DeepRacer's step 2.
+One step follows the original's order of events: the rules and the reward judge the pose from which the action was
+chosen, together with that action; then the cars move; then the sensors see where they got to. The original's first
+step of an episode, in which nothing is rewarded and nothing moves, is part of `Simulator.reset`, so the first
+`Simulator.step` is DeepRacer's step 2.
+
+Car i is car ``i % k`` of world ``i // k``, where k is `Race.cars`. Worlds know nothing of each other: each may have
+a track of its own, and what happens in one does not depend on how many there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from racer_env import dynamics, params, race
-from racer_env.bodies import BODY
+from racer_env import bodies, dynamics, obstacles, params, race
+from racer_env.bodies import BODY, CAR_RECTANGLE, CAR_SIZE, Kind
 from racer_env.car import COMMAND, DEEPRACER_V6, ActionSpace, Car, car_records
 from racer_env.dynamics import MOTION
 from racer_env.errors import RacerError
-from racer_env.kernel import Bools, Floats, Ints, Records, records
+from racer_env.kernel import Bools, Floats, Ints, Records, kernel, records
 from racer_env.metadata import DEFAULT_ACTIONS
-from racer_env.params import SITUATION
+from racer_env.obstacles import Layout, Shape
+from racer_env.params import SITUATION, Seen
 from racer_env.race import EPISODE, TIME_TRIAL, Race, Status
+from racer_env.randomness import Streams, below, fork, salt_of, streams_of
 from racer_env.reward import RewardFunction
-from racer_env.sensors import Sensor, View
+from racer_env.sensors import Memory, Reader, Sensor, View, memory_of
 from racer_env.track import Track
 
 Observations = Mapping[str, npt.NDArray[Any]]
+
+_WHICH_TRACK = salt_of("track")
+
+#: Colours of race cars, red, green and blue, by their place in a world.
+CAR_COLOURS = (
+    (0.10, 0.10, 0.12),
+    (0.75, 0.12, 0.12),
+    (0.12, 0.30, 0.75),
+    (0.90, 0.75, 0.15),
+    (0.15, 0.55, 0.25),
+    (0.50, 0.20, 0.60),
+    (0.85, 0.85, 0.85),
+    (0.90, 0.45, 0.60),
+)
 
 
 class Step(NamedTuple):
@@ -44,37 +63,52 @@ class Step(NamedTuple):
 
 @dataclass
 class State:
-    """Everything that changes from step to step; a copy restores it exactly."""
+    """Everything that changes from step to step; a copy restores it exactly. For w worlds of k cars, n = w * k."""
 
-    motion: Records
-    situation: Records
-    episode: Records
+    motion: Records  #: `MOTION` (n,)
+    situation: Records  #: `SITUATION` (n,)
+    episode: Records  #: `EPISODE` (n,)
     bodies: Records  #: `BODY` (w, b)
     ticks: Ints  #: (n,) control periods since the simulator began
+    streams: Streams  #: (n,) each car's random numbers, others in every episode
+    places: Ints  #: (w,) the track of each world
+    memory: dict[str, Memory]  #: what each sensor remembers, by its name
 
     def copy(self) -> State:
         """An independent copy."""
-        return State(*(getattr(self, part.name).copy() for part in fields(self)))
+        memory = {name: tuple(part.copy() for part in parts) for name, parts in self.memory.items()}
+        return State(**{part.name: getattr(self, part.name).copy() for part in fields(self)} | {"memory": memory})
+
+
+class _Place(NamedTuple):
+    """A track, and what is mounted and laid out for it."""
+
+    track: Track
+    readers: list[Reader]
+    layouts: list[Layout]
 
 
 class Simulator:
-    """n cars on one track.
+    """n worlds, of one car each if the race says nothing else.
 
     Args:
-        track: where.
-        car: the car of every world.
-        race: the rules of an episode.
+        track: where; of several, each world draws one at each reset.
+        car: the car of every world; or one for each car of a world.
+        race: the rules of an episode, and what else is on the track.
         sensors: what is observed.
         reward: what is rewarded; without one, rewards are 0 and no params are built.
-        n: how many cars.
+        n: how many worlds.
+        seed: of all random numbers; every car has a stream of its own in each episode.
         actions: what an action means.
-        seed: of each car's own stream of random numbers, ``seed + index``; nothing is random yet.
+
+    Raises:
+        RacerError: these cannot go together; one sentence says why.
     """
 
     def __init__(
         self,
-        track: Track,
-        car: Car = DEEPRACER_V6,
+        track: Track | Sequence[Track],
+        car: Car | Sequence[Car] = DEEPRACER_V6,
         race: Race = TIME_TRIAL,
         sensors: Sequence[Sensor] = (),
         reward: RewardFunction | None = None,
@@ -83,24 +117,28 @@ class Simulator:
         actions: ActionSpace = DEFAULT_ACTIONS,
     ) -> None:
         if n < 1:
-            raise RacerError(f"a simulator needs at least 1 car, not {n}")
-        if reward and len(reward.functions) != n:
-            raise RacerError(f"the reward function was loaded for {len(reward.functions)} cars, but there are {n}")
-        if race.start and not track.closed:
-            raise RacerError(f"{track.name} is an open track, so that a race starts at 0, not at {race.start}")
-        self.track, self.car, self.race, self.reward = track, car, race, reward
-        self.n, self.actions, self.sensors = n, actions, tuple(sensors)
-        self._advance = race.advance if track.closed else 0.0  # a lap that starts further on would have no end
-        self.cars = car_records([car] * n)
-        self.everyone: Ints = np.arange(n)
-        self.command = records(n, COMMAND)
-        self.chosen: npt.NDArray[Any] = np.zeros(n, np.int64)  #: actions of the last step
-        self.judged = records(n, SITUATION)
-        self.rewards = np.zeros(n)
-        self.observations = {s.name: np.zeros((n, *s.space().shape), s.space().dtype) for s in self.sensors}
-        self._geometry, self._rules = track.geometry, race.rules
-        self._readers = [sensor.on(track) for sensor in self.sensors]
+            raise RacerError(f"a simulator needs at least 1 world, not {n}")
+        self.tracks = (track,) if isinstance(track, Track) else tuple(track)
+        cars = (car,) * race.cars if isinstance(car, Car) else tuple(car)
+        _check(self.tracks, cars, race, reward, n)
+        self.track, self.car, self.race, self.reward = self.tracks[0], cars[0], race, reward
+        self.worlds, self.n, self.actions, self.sensors = n, n * race.cars, actions, tuple(sensors)
+        self._advance = race.advance if self.track.closed else 0.0  # a lap that starts further on would have no end
+        self.cars = car_records(cars * n)
+        self.everyone: Ints = np.arange(self.n)
+        self.command = records(self.n, COMMAND)
+        self.chosen: npt.NDArray[Any] = np.zeros(self.n, np.int64)  #: actions of the last step
+        self.judged = records(self.n, SITUATION)
+        self.rewards = np.zeros(self.n)
+        self.observations = {s.name: np.zeros((self.n, *s.space().shape), s.space().dtype) for s in self.sensors}
+        self._rules, self._shapes = race.rules, obstacles.shapes_of(race.obstacles, race.bots)
+        self._crowded = race.cars + len(self._shapes) > 1
+        self._places = [self._mount(track) for track in self.tracks]
         self.restart(seed)
+
+    def _mount(self, track: Track) -> _Place:
+        layouts = obstacles.layouts_of(self.race.obstacles, self.race.bots, self.race.cars, track.length)
+        return _Place(track, [sensor.on(track) for sensor in self.sensors], layouts)
 
     def restart(self, seed: int) -> None:
         """Begin anew, as if just made with this seed; `reset` must follow."""
@@ -109,11 +147,15 @@ class Simulator:
             records(self.n, MOTION),
             records(self.n, SITUATION),
             records(self.n, EPISODE),
-            records((self.n, 1), BODY),
+            _bodies(self.worlds, self.race.cars, self._shapes),
             np.zeros(self.n, np.int64),
+            np.zeros(self.n, np.uint64),
+            np.zeros(self.worlds, np.int64),
+            self._nothing_remembered(),
         )
-        self.state.episode.start = (self.race.start + self._advance * self.everyone) % 1.0
+        self.state.episode.start = (self.race.start + self._advance * (self.everyone // self.race.cars)) % 1.0
         self.state.episode.number = -1
+        self.judged_bodies = self.state.bodies
 
     @property
     def time(self) -> Floats:
@@ -121,9 +163,12 @@ class Simulator:
         return self.state.ticks / dynamics.CONTROL_RATE
 
     def reset(self, cars: npt.ArrayLike | None = None) -> Observations:
-        """Start a new episode for some cars (indices or a mask; all if not given), prepare step included."""
-        which = self.everyone if cars is None else self.everyone[np.asarray(cars)]
-        race.begin(self.state.motion, self.state.episode, which, self._geometry, self._advance)
+        """Start a new episode in the worlds of some cars (indices or a mask; all if not given).
+
+        The original's prepare step is part of it.
+        """
+        which = self.everyone if cars is None else self._whole_worlds(self.everyone[np.asarray(cars)])
+        self._begin(which)
         self._look(which)
         race.first_progress(self.state.episode, self.state.situation, which)
         self.judged[which] = self.state.situation[which]
@@ -134,13 +179,20 @@ class Simulator:
         return self.observations
 
     def step(self, actions: npt.NDArray[Any]) -> Step:
-        """Judge and reward every car where it stands, with its action (n,) or (n, 2), then move it."""
+        """Judge and reward every car where it stands, with its action, then move it.
+
+        A car whose episode is over in a world where others still drive is out: it is not there any more.
+
+        Args:
+            actions: indices (n,), pairs (n, 2) in [-1, 1], or `COMMAND` records (n,), for cars that differ in theirs.
+        """
         state = self.state
         self.command, self.chosen = self._commands(actions), actions
         self.judged = state.situation.copy()
-        race.judge(state.motion, state.episode, state.situation, self._rules, self._geometry)
-        self._call_reward()
-        self._move()
+        out = state.episode.done.copy()
+        self._judge(out)
+        self._call_reward(out)
+        self._move(out)
         self._look(self.everyone)
         state.ticks += 1
         self._read_sensors(self.everyone)
@@ -149,7 +201,16 @@ class Simulator:
     def params(self, cars: Sequence[int] | Ints | None = None) -> list[dict[str, Any]]:
         """Build the params of some cars (all if not given) as last judged."""
         which = self.everyone if cars is None else np.asarray(cars)
-        return params.build(self.track, self.judged, self.state.episode, self.command, which, self.judged_time)
+        out: list[dict[str, Any]] = [{}] * len(which)
+        for place, some in self._by_place(which):
+            rows = np.flatnonzero(np.isin(which, some)).tolist()
+            for row, built in zip(rows, params.build(self._seen(place, self.judged_time), which[rows]), strict=True):
+                out[row] = built
+        return out
+
+    def track_of(self, car: int) -> Track:
+        """The track on which a car drives."""
+        return self.tracks[int(self.state.places[car // self.race.cars])]
 
     def place(self, car: int, x: float, y: float, yaw: float, speed: float = 0.0) -> None:
         """Put one car's middle at (x, y) m, heading `yaw` rad, rolling at `speed` m/s, its episode going on."""
@@ -167,36 +228,160 @@ class Simulator:
     def restore(self, state: State) -> Observations:
         """Go back to a state that was copied before; gives what is seen there."""
         self.state = state.copy()
+        self.state.memory = self._nothing_remembered() | self.state.memory
         self._read_sensors(self.everyone)
         return self.observations
+
+    def _nothing_remembered(self) -> dict[str, Memory]:
+        readers = zip(self.sensors, self._places[0].readers, strict=True)
+        return {sensor.name: memory_of(reader, self.n) for sensor, reader in readers}
 
     def _commands(self, actions: npt.NDArray[Any]) -> Records:
         if len(actions) != self.n:
             raise RacerError(f"{self.n} cars need {self.n} actions, not {len(actions)}")
-        return self.actions.commands(actions)
+        return actions if actions.dtype == COMMAND else self.actions.commands(actions)
 
-    def _call_reward(self) -> None:
+    def _whole_worlds(self, which: Ints) -> Ints:
+        """All cars of the worlds in which some cars are."""
+        if self.race.cars == 1:
+            return which
+        return (np.unique(which // self.race.cars)[:, None] * self.race.cars + np.arange(self.race.cars)).ravel()
+
+    def _by_place(self, which: Ints) -> Iterator[tuple[_Place, Ints]]:
+        """Split cars by the tracks they are on."""
+        if len(self._places) == 1:
+            yield self._places[0], which
+            return
+        at = self.state.places[which // self.race.cars]
+        for k in np.unique(at).tolist():
+            yield self._places[k], which[at == k]
+
+    def _begin(self, which: Ints) -> None:
+        """Draw tracks, put down what stands and drives there, then the cars."""
+        state = self.state
+        state.streams[which] = streams_of(self.seed, which, state.episode.number[which] + 1)
+        worlds = which[which % self.race.cars == 0] // self.race.cars
+        if len(self._places) > 1:
+            _draw_places(state.streams[worlds * self.race.cars], worlds, len(self._places), state.places)
+        for place, some in self._by_place(which):
+            if self._crowded:
+                for w in np.unique(some // self.race.cars).tolist():
+                    self._put_down(w, place)
+            race.begin(state.motion, state.episode, state.bodies, some, place.track.geometry, self._advance)
+
+    def _put_down(self, world: int, place: _Place) -> None:
+        """Put down a world's obstacles and bot cars, with the random numbers of its first car."""
+        row, geometry = self.state.bodies[world], place.track.geometry
+        stream = self.state.streams[world * self.race.cars]
+        for layout in place.layouts:
+            obstacles.put_down(row, layout, stream, geometry)
+        listed = self.race.obstacles.positions if self.race.obstacles else ()
+        if listed:
+            stations, lanes = np.array([share for share, _ in listed]), np.array([lane for _, lane in listed])
+            obstacles.put_at(row, self.race.cars, stations * geometry.length, lanes, geometry)
+
+    def _judge(self, out: Bools) -> None:
+        state = self.state
+        self.judged_bodies = state.bodies.copy() if self._crowded else state.bodies
+        driving = np.flatnonzero(~out) if self.race.cars > 1 else self.everyone
+        for place, some in self._by_place(driving):
+            geometry = place.track.geometry
+            race.judge(state.motion, state.episode, state.situation, state.bodies, some, self._rules, geometry)
+        if self._crowded:
+            self.judged.is_crashed = state.episode.status == Status.CRASHED
+
+    def _call_reward(self, out: Bools) -> None:
         self.rewards[:] = 0.0
         if self.reward is None:
             return
         called = np.flatnonzero(self.state.episode.status != Status.PAUSE)
-        if called.size == 0:
-            return
-        seen = (self.track, self.judged, self.state.episode, self.command, called, self.time)
-        if self.reward.batched:
-            self.rewards[called] = self.reward.batch(params.columns(*seen))
-        else:
-            self.rewards[called] = self.reward(params.build(*seen), called)
+        if self.race.cars > 1:
+            called = called[~out[called]]
+        for place, some in self._by_place(called) if called.size else ():
+            seen = self._seen(place, self.time)
+            if self.reward.batched:
+                self.rewards[some] = self.reward.batch(params.columns(seen, some))
+            else:
+                self.rewards[some] = self.reward(params.build(seen, some), some)
 
-    def _move(self) -> None:
-        held = self.state.episode.pause > 0
-        dynamics.advance(self.state.motion, self.command, self.cars, held, dynamics.TIME_STEP, dynamics.SUBSTEPS)
-        race.serve(self.state.episode)
+    def _seen(self, place: _Place, time: Floats) -> Seen:
+        around = self.judged_bodies if self._crowded else None
+        return Seen(place.track, self.judged, self.state.episode, self.command, time, around)
+
+    def _move(self, out: Bools) -> None:
+        state = self.state
+        held = state.episode.pause > 0
+        if self.race.cars > 1:
+            held |= out
+            state.bodies[:, : self.race.cars].kind = np.where(out, Kind.NONE, Kind.CAR).reshape(self.worlds, -1)
+        if self._crowded:
+            self._drive_bots(held)
+        dynamics.advance(state.motion, self.command, self.cars, held, dynamics.TIME_STEP, dynamics.SUBSTEPS)
+        race.serve(state.episode)
+
+    def _drive_bots(self, held: Bools) -> None:
+        """Let bot cars drive; those of a world in which one ran into a race car stand still for a while."""
+        state, first = self.state, self.everyone[:: self.race.cars]
+        moving = state.bodies[:, : self.race.cars]
+        moving.solid = ~held.reshape(self.worlds, -1)
+        bumped = np.any(self.judged.bumped.reshape(self.worlds, -1), axis=1)
+        if bumped.any():
+            bots = state.bodies[:, self.race.cars :]
+            bots.pause[bumped] = np.where(bots.pause[bumped] > 0, bots.pause[bumped], self._rules.collision_penalty)
+        for place, some in self._by_place(first):
+            for layout in place.layouts:
+                if layout.speed > 0.0:
+                    streams, ticks = state.streams[first], state.ticks[first]
+                    worlds = some // self.race.cars
+                    obstacles.drive(state.bodies, layout, worlds, streams, ticks, place.track.geometry)
 
     def _look(self, which: Ints) -> None:
-        params.look(self.state.motion, self.cars, which, self._geometry, self.state.situation)
+        state = self.state
+        for place, some in self._by_place(which):
+            geometry = place.track.geometry
+            params.look(state.motion, self.cars, some, geometry, state.situation)
+            if self._crowded:
+                bodies.follow(state.motion, state.bodies, some, geometry)
+        for place, some in self._by_place(which) if self._crowded else ():
+            bodies.look_around(state.bodies, some, self.race.cars, place.track.geometry, state.situation)
 
     def _read_sensors(self, which: Ints) -> None:
-        view = View(self.state.motion, self.state.situation, self.cars, self.state.bodies)
-        for sensor, reader in zip(self.sensors, self._readers, strict=True):
-            reader.read(view, which, self.observations[sensor.name])
+        state = self.state
+        for place, some in self._by_place(which):
+            for sensor, reader in zip(self.sensors, place.readers, strict=True):
+                memory = state.memory[sensor.name]
+                view = View(state.motion, state.situation, self.cars, state.bodies, state.ticks, state.streams, memory)
+                reader.read(view, some, self.observations[sensor.name])
+
+
+@kernel
+def _draw_places(streams: Streams, worlds: Ints, count: int, places: Ints) -> None:
+    """Draw which of `count` tracks some worlds (k,) drive on, with a stream each."""
+    for j in range(len(worlds)):
+        places[worlds[j]] = below(fork(streams[j], _WHICH_TRACK), 0, 0, count)
+
+
+def _check(tracks: Sequence[Track], cars: Sequence[Car], race: Race, reward: RewardFunction | None, n: int) -> None:
+    if not tracks:
+        raise RacerError("a simulator needs at least 1 track")
+    if len(cars) != race.cars:
+        raise RacerError(f"the race has {race.cars} cars in a world, but {len(cars)} were given")
+    if reward and len(reward.functions) != n * race.cars:
+        raise RacerError(
+            f"the reward function was loaded for {len(reward.functions)} cars, but there are {n * race.cars}"
+        )
+    for track in tracks:
+        if race.start and not track.closed:
+            raise RacerError(f"{track.name} is an open track, so that a race starts at 0, not at {race.start}")
+        if track.closed != tracks[0].closed:
+            raise RacerError(f"{tracks[0].name} and {track.name} cannot be mixed: one is a loop, the other is not")
+
+
+def _bodies(worlds: int, cars: int, shapes: Sequence[Shape]) -> Records:
+    """The bodies (w, b) of worlds, all at the origin."""
+    out = records((worlds, cars + len(shapes)), BODY)
+    for k, colour in enumerate(CAR_COLOURS[:cars]):
+        obstacles.give_shape(out[:, k], Shape(Kind.CAR, CAR_SIZE, CAR_RECTANGLE, colour))
+    for k, shape in enumerate(shapes):
+        obstacles.give_shape(out[:, cars + k], shape)
+    return out

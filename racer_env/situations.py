@@ -65,7 +65,8 @@ def situation(
     episode, command = records(1, EPISODE), records(1, COMMAND)
     episode.progress, episode.steps = 100.0 * at, steps
     command.speed, command.steering_degrees = speed, steering
-    (out,) = params.build(track, found, episode, command, [0], np.array([(steps - 1) / CONTROL_RATE]))
+    seen = params.Seen(track, found, episode, command, np.array([(steps - 1) / CONTROL_RATE]))
+    (out,) = params.build(seen, [0])
     return {**out, **_seen(track, out["projection_distance"], objects)} if objects else out
 
 

@@ -188,11 +188,15 @@ class Track:
 
 
 def find_track(name: str | Path, *, reverse: bool = False) -> Track:
-    """Find a track by a path (``.npy`` or ``.toml``), a shipped name or the name of an imported one.
+    """Find a track by a path (``.npy`` or ``.toml``), a shipped name, that of an imported one, or ``random:SEED``.
 
     Raises:
         TrackError: there is none, or it cannot be used; the sentence says why.
     """
+    if str(name).startswith("random:"):
+        from racer_env.random_tracks import named_track  # noqa: PLC0415 (it makes tracks, so it imports this module)
+
+        return named_track(str(name), reverse=reverse)
     try:
         route = tracks.route(name)
     except (tracks.TrackNotFound, ValueError, OSError) as error:

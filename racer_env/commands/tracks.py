@@ -1,4 +1,4 @@
-"""``racer tracks``: what tracks there are, what they look like, and whether a user's own is sound."""
+"""``racer tracks``: what tracks there are, what they look like, whether a user's own is sound, and new random ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from tracks import Problem
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show, import and check tracks.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show, import, check and make tracks.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Name = Annotated[str, typer.Argument(help="A track's name, or a .npy or .toml file.")]
@@ -104,6 +104,51 @@ def check(path: Name, as_json: AsJson = False) -> None:
         typer.echo(f"{path}: {'not usable' if failed else 'fine'}")
     if failed:
         raise typer.Exit(2)
+
+
+@app.command("random")
+def make_random(
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Route file (.npy) to write.", show_default=False)],
+    length: Annotated[float, typer.Option(help="Length of the centre line in m.")] = 25.0,
+    width: Annotated[float, typer.Option(help="Width between the borders in m.")] = 0.9,
+    difficulty: Annotated[float, typer.Option(help="From 0, a smooth loop, to 1, as tight as a car can drive.")] = 0.5,
+    seed: Annotated[int, typer.Option(help="Another one gives another track.")] = 0,
+    picture: Annotated[
+        Path | None, typer.Option(help="Write a picture of the track to this PNG file.", show_default=False)
+    ] = None,
+) -> None:
+    """Make a random track and write its route, for everything that takes a track."""
+    from racer_env.errors import TrackError
+    from racer_env.random_tracks import random_track
+
+    if output.suffix != ".npy":
+        raise TrackError(f"a route is a .npy file, so {output} must end in .npy")
+    track = random_track(length, width, difficulty, seed)
+    if picture is not None:
+        from racer_env.render import save_picture
+        from racer_env.render.track_picture import track_picture
+
+        save_picture(track_picture(track.route), picture, colours=48)
+    _write_route(track.route, output)
+    around = "counter-clockwise" if track.counter_clockwise else "clockwise"
+    typer.echo(f"{output}: {track.length:.2f} m, {width:g} m wide, {around}")
+
+
+def _write_route(route: Any, path: Path) -> None:
+    """Write a route whole or not at all."""
+    import numpy as np
+
+    from racer_env.errors import TrackError
+
+    temporary = path.with_name(f".{path.name}.part.npy")
+    try:
+        np.save(temporary, route, allow_pickle=False)
+        temporary.replace(path)
+    except OSError as error:
+        raise TrackError(f"the track {path} cannot be written: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _numbers(name: str | Path) -> dict[str, Any]:

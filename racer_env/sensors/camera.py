@@ -172,8 +172,9 @@ def _shoot(x: float, y: float, z: float, yaw: float, lens: Lens, floor: Floor, o
 @kernel
 def _shoot_one(motion: Records, i: int, mount: Floats, lens: Lens, floor: Floor, out: npt.NDArray[np.uint8]) -> None:
     m = motion[i]
-    x, y = m.x + math.cos(m.yaw) * mount[0], m.y + math.sin(m.yaw) * mount[0]
-    _shoot(x, y, mount[1], m.yaw, lens, floor, out[i, :, :, 0])
+    c, s = math.cos(m.yaw), math.sin(m.yaw)
+    x, y = m.x + c * mount[0] - s * mount[1], m.y + s * mount[0] + c * mount[1]
+    _shoot(x, y, mount[2], m.yaw, lens, floor, out[i, :, :, 0])
 
 
 @parallel_kernel
@@ -209,6 +210,7 @@ class Camera:
     height: int = 120
     field_of_view: float = 1.13  #: rad, horizontal
     ahead: float = 0.14529379  #: m from the middle of the axles
+    left: float = 0.0  #: m from the middle of the car
     above: float = 0.1312  #: m over the floor, fitted to recorded frames
     pitch: float = 0.2358  #: rad down, fitted: 15 degrees, and the car stands 1.5 degrees nose up
     palette: Palette = field(default=PALETTE)
@@ -220,7 +222,9 @@ class Camera:
     def on(self, track: Track) -> Reader:
         """Paint the track's floor and mount the camera for it."""
         return CameraReader(
-            np.array([self.ahead, self.above]), self._lens(), _floor(paint(track, self.palette), self.palette)
+            np.array([self.ahead, self.left, self.above]),
+            self._lens(),
+            _floor(paint(track, self.palette), self.palette),
         )
 
     def _lens(self) -> Lens:
@@ -274,3 +278,5 @@ def _floor(ground: Ground, palette: Palette) -> Floor:
 
 
 FRONT_FACING_CAMERA = Camera()
+OBSERVATION = Camera("observation")  #: the name it has in ``model_metadata.json`` of version 1
+LEFT_CAMERA = Camera("LEFT_CAMERA", left=0.03)  #: the left one of the car with two

@@ -126,7 +126,7 @@ def test_a_picture_is_drawn_on_request() -> None:
         ({"track": "ovel"}, "no track is called 'ovel'; did you mean 'oval'"),
         ({"track": "nowhere/to.npy"}, "there is no track file nowhere/to.npy"),
         ({"car": "deepracer"}, "no car is called 'deepracer'; did you mean 'deepracer_v"),
-        ({"sensors": ["FRONT_CAMERA"]}, "no sensor is called 'FRONT_CAMERA'; did you mean 'FRONT_FACING_CAMERA'"),
+        ({"sensors": ["FRONT_FACING"]}, "no sensor is called 'FRONT_FACING'; did you mean 'FRONT_FACING_CAMERA'"),
         ({"sensors": "STAT"}, "no sensor is called 'STAT'; did you mean 'STATE'"),
         ({"render_mode": "ansi"}, "render_mode is 'ansi', but must be one of human, rgb_array, or None"),
         ({"reward_function": "nowhere.py"}, "nowhere.py"),

@@ -79,7 +79,8 @@ def built(track: Track, rows: list[dict[str, str]]) -> list[dict[str, Any]]:
     episode.steps = column(rows, "steps")
     episode.progress = [min(progress_after(s, 0.0, 50.0), 100.0) for s in found.share]
     command.steering_degrees, command.speed = column(rows, "steering_angle"), column(rows, "speed")
-    return params.build(track, found, episode, command, np.arange(len(rows)), column(rows, "sim_time"))
+    seen = params.Seen(track, found, episode, command, column(rows, "sim_time"))
+    return params.build(seen, np.arange(len(rows)))
 
 
 def test_params_rebuilt_from_a_recorded_pose_are_those_that_were_recorded(shared: Path, reinvent: Track) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from racer_env.car import DEEPRACER_V4, DEEPRACER_V6, Car
 from racer_env.driver import PurePursuit
 from racer_env.errors import RacerError
 from racer_env.kernel import Floats
+from racer_env.obstacles import Obstacles
 from racer_env.race import TIME_TRIAL, Race, Status
 from racer_env.reward import RewardFunction
 from racer_env.sensors import find_sensors
@@ -32,10 +34,16 @@ def oval() -> Track:
     return find_track("oval")
 
 
-def world_of(track: Track, n: int = 1, **arguments: Any) -> Simulator:
+def world_of(track: Track | Sequence[Track], n: int = 1, **arguments: Any) -> Simulator:
     made = Simulator(track, n=n, actions=PurePursuit.actions, **arguments)
     made.reset()
     return made
+
+
+def arrays_of(state: State) -> dict[str, npt.NDArray[Any]]:
+    """Everything of a state by its name, for each car or world."""
+    named = {name: getattr(state, name) for name in State.__dataclass_fields__ if name != "memory"}
+    return named | {f"{name} {k}": part for name, parts in state.memory.items() for k, part in enumerate(parts)}
 
 
 def random_actions(steps: int, n: int, seed: int = 2) -> Floats:
@@ -102,22 +110,22 @@ def test_a_restored_state_goes_on_as_it_did(oval: Track) -> None:
 def test_a_copied_state_is_independent_and_whole(oval: Track) -> None:
     world = world_of(oval, 2)
     kept = world.state.copy()
-    before = [getattr(kept, name).tolist() for name in State.__dataclass_fields__]
+    before = {name: part.tolist() for name, part in arrays_of(kept).items()}
     world.step(random_actions(1, 2)[0])
-    assert [getattr(kept, name).tolist() for name in State.__dataclass_fields__] == before
-    assert [getattr(world.state, name).tolist() for name in State.__dataclass_fields__] != before
+    assert {name: part.tolist() for name, part in arrays_of(kept).items()} == before
+    assert {name: part.tolist() for name, part in arrays_of(world.state).items()} != before
 
 
 def test_a_reset_touches_only_the_cars_it_names(oval: Track) -> None:
     for which in (np.array([False, True, False]), [1], np.array([1])):
-        world = world_of(oval, 3, sensors=find_sensors(["STATE"]))
+        race = replace(TIME_TRIAL, obstacles=Obstacles(2, random=True))
+        world = world_of([oval, find_track("kidney")], 3, sensors=find_sensors(["STATE"]), race=race)
         driven(world, random_actions(20, 3))
-        before = world.state.copy()
+        before = arrays_of(world.state.copy())
         seen = world.reset(which)["STATE"].copy()
-        for name in State.__dataclass_fields__:
-            now, then = getattr(world.state, name), getattr(before, name)
-            assert now[[0, 2]].tolist() == then[[0, 2]].tolist()
-            assert now[1].tolist() != then[1].tolist()
+        for name, now in arrays_of(world.state).items():
+            assert now[[0, 2]].tolist() == before[name][[0, 2]].tolist()
+            assert name == "places" or now[1].tolist() != before[name][1].tolist()
         assert seen[1, 3] == 0.0
         assert (seen[[0, 2], 3] > 0.0).all()
 
@@ -215,7 +223,7 @@ def test_a_mirrored_track_gives_a_mirrored_drive(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"n": 0}, "at least 1 car, not 0"),
+        ({"n": 0}, "at least 1 world, not 0"),
         ({"n": 3, "reward": RewardFunction.of(lambda params: params["x"], 2)}, "loaded for 2 cars, but there are 3"),
     ],
 )

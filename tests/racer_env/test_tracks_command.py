@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 import tracks
 from racer_env.commands.tracks import app
-from racer_env.errors import TrackError
+from racer_env.errors import RacerError, TrackError
 from racer_env.render.track_picture import FIELD, ROAD, SIZE, track_picture
 
 THUMBNAILS = Path(tracks.__file__).parent / "thumbnails"
@@ -112,6 +113,29 @@ def test_check_exits_with_2_for_errors_only(tmp_path: Path) -> None:
     said = json.loads(result.output)
     assert said["ok"] is False
     assert [(p["severity"], p["kind"], p["row"]) for p in said["problems"]] == [("error", "not closed", 115)]
+
+
+def test_random_writes_a_sound_route_and_its_picture(tmp_path: Path) -> None:
+    path, picture = tmp_path / "new.npy", tmp_path / "new.png"
+    said = output("random", "-o", path, "--length", "22", "--width", "0.8", "--seed", "3", "--picture", picture)
+    assert re.search(r"new\.npy: (21\.99|22\.00) m, 0\.8 m wide, (counter-)?clockwise$", said.strip())
+    assert output("check", path).endswith("fine\n")
+    with Image.open(picture) as image:
+        assert image.size == SIZE
+    assert sorted(tmp_path.iterdir()) == [path, picture]
+    before = path.read_bytes()
+    output("random", "-o", path, "--length", "22", "--width", "0.8", "--seed", "3")
+    assert path.read_bytes() == before
+
+
+def test_random_refuses_with_a_sentence(tmp_path: Path) -> None:
+    assert "must end in .npy" in refusal("random", "-o", tmp_path / "new.txt")
+    assert "cannot be 5 m long" in refusal("random", "-o", tmp_path / "new.npy", "--length", "5")
+    assert "cannot be written: No such file" in refusal("random", "-o", tmp_path / "no" / "new.npy")
+    wrong = run("random", "-o", tmp_path / "new.npy", "--picture", tmp_path / "new.jpg").exception
+    assert isinstance(wrong, RacerError)
+    assert "must end in .png" in str(wrong)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", tracks.names())
