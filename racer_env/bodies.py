@@ -49,7 +49,11 @@ BODY = np.dtype(
         ("station", np.float64),  # m along the centre line
         ("distance_from_center", np.float64),  # m
         ("is_left_of_center", np.bool_),
-        ("lane", np.float64),  # from the outer lane (-1) to the inner one (1), of what keeps to lanes
+        (
+            "rail",
+            np.float64,
+        ),  # m of the centre line, of what keeps to lanes: where its place on the lane is reckoned from
+        ("lane", np.float64),  # from the outer lane (-1) to the inner one (1), likewise
         ("next_lane", np.float64),  # where a bot car is changing to
         ("wait", np.int64),  # control periods until a bot car changes lanes again
         ("pause", np.int64),  # control periods for which a bot car stands still, having touched a race car

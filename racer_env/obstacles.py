@@ -160,14 +160,14 @@ def put_down(world: Records, row: Layout, stream: Any, track: Geometry) -> None:
     for k in range(row.size):
         share = k / (row.size - 1) if row.size > 1 else 0.0
         body = world[row.first + k]
-        body.station, body.lane = row.start + share * (row.end - row.start), INNER if k % 2 == 0 else OUTER
+        body.rail, body.lane = row.start + share * (row.end - row.start), INNER if k % 2 == 0 else OUTER
     if row.random:
         _scatter(world, row, own)
     for k in range(row.size):
         body = world[row.first + k]
         body.speed, body.next_lane, body.pause = row.speed, body.lane, 0
         body.wait = _wait(row, stream, 0, row.first + k)
-        on_lane(body, body.station, track)
+        on_lane(body, body.rail, track)
 
 
 @kernel
@@ -180,10 +180,10 @@ def _scatter(world: Records, row: Layout, stream: Any) -> None:
     for place in order:
         k = int(place)
         body = world[row.first + k]
-        low = row.start if k == 0 else world[row.first + k - 1].station + row.least_gap
-        high = row.end if k == row.size - 1 else world[row.first + k + 1].station - row.least_gap
+        low = row.start if k == 0 else world[row.first + k - 1].rail + row.least_gap
+        high = row.end if k == row.size - 1 else world[row.first + k + 1].rail - row.least_gap
         if low < high:
-            body.station = between(stream, 1, k, low, high)
+            body.rail = between(stream, 1, k, low, high)
         body.lane = OUTER if below(stream, 2, k, 2) == 0 else INNER
 
 
@@ -198,9 +198,9 @@ def _wait(row: Layout, stream: Any, tick: int, j: int) -> int:
 @kernel
 def on_lane(body: Records, station: float, track: Geometry) -> None:
     """Put a body on its lane at a station of the centre line."""
-    body.x, body.y, body.yaw = lane_pose(track, station, _smooth(body.lane))
+    body.rail = station % track.length if track.closed else min(station, track.length)
+    body.x, body.y, body.yaw = lane_pose(track, body.rail, _smooth(body.lane))
     locate(body, track)
-    body.station = station % track.length if track.closed else station
 
 
 @kernel
@@ -240,4 +240,4 @@ def _drive(body: Records, row: Layout, stream: Any, tick: int, j: int, track: Ge
             body.wait = round(LANE_CHANGE / way) + _wait(row, stream, tick, j)
     turn = 2.0 * way / LANE_CHANGE
     body.lane += min(max(body.next_lane - body.lane, -turn), turn)
-    on_lane(body, body.station + way, track)
+    on_lane(body, body.rail + way, track)
