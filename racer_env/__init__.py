@@ -8,8 +8,14 @@ from __future__ import annotations
 
 import gymnasium
 
-gymnasium.register(
-    id="racer_env/TimeTrial-v0",
-    entry_point="racer_env.env:RacerEnv",
-    vector_entry_point="racer_env.vector:RacerVectorEnv",
-)
+for _name, _race in {
+    "TimeTrial": "time_trial",
+    "ObjectAvoidance": "object_avoidance",
+    "HeadToBot": "head_to_bot",
+}.items():
+    gymnasium.register(
+        id=f"racer_env/{_name}-v0",
+        entry_point="racer_env.env:RacerEnv",
+        vector_entry_point="racer_env.vector:RacerVectorEnv",
+        kwargs={"race": _race},
+    )

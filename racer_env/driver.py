@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from racer_env.car import ActionSpace, Car, ContinuousActions
+from racer_env.car import COMMAND, ActionSpace, Car, ContinuousActions
 from racer_env.dynamics import CONTROL_RATE
-from racer_env.kernel import Floats
+from racer_env.kernel import Floats, Ints, records
 from racer_env.metadata import ModelMetadata
 from racer_env.race import EVALUATION, Race, Status
 from racer_env.sensors import find_sensors
@@ -66,6 +66,15 @@ class RaceResult:
 Watch = Callable[[Simulator, Step | None], None]
 
 
+@dataclass(frozen=True)
+class Entry:
+    """Who takes part in a race."""
+
+    driver: Driver
+    metadata: ModelMetadata  #: sensors and action space, and the car if none is given
+    car: Car | None = None
+
+
 def race(
     driver: Driver,
     track: Track,
@@ -82,7 +91,7 @@ def race(
         driver: chooses the actions, without noise.
         track: where.
         metadata: the driver's sensors and action space, and its car if `car` is not given.
-        rules: how many laps, resets and penalties.
+        rules: how many laps, resets and penalties, and what else is on the track.
         seed: of everything random.
         car: the car to drive instead.
         watch: called after every reset (with None) and step, to record or show it.
@@ -91,38 +100,86 @@ def race(
         Every lap in order, and the one at whose end the run was over before the line. Without `Race.continuous`
         every lap is an attempt of its own, driven whatever became of those before.
     """
-    sensors = find_sensors(metadata.sensors)
-    simulator = Simulator(track, car or metadata.car, rules, sensors, seed=seed, actions=metadata.actions)
-    laps: list[LapResult] = []
-    ticks = 0
-    while len(laps) < rules.laps:
-        attempt, driven = _run(driver, simulator, len(laps), watch)
-        ticks += driven
-        laps += attempt
-        if rules.continuous:
-            break
-    return RaceResult(tuple(laps), round(ticks * 1000 / CONTROL_RATE))
+    return heat([Entry(driver, metadata, car)], track, rules, seed, watch=watch)[0]
 
 
-def _run(driver: Driver, simulator: Simulator, before: int, watch: Watch | None) -> tuple[list[LapResult], int]:
-    """Drive one episode; give its laps, the last perhaps incomplete, and its control periods."""
+def heat(
+    entries: Sequence[Entry],
+    track: Track,
+    rules: Race = EVALUATION,
+    seed: int = 0,
+    *,
+    watch: Watch | None = None,
+) -> list[RaceResult]:
+    """Drive a race of up to eight drivers on one track, who see each other and can run into each other.
+
+    Args:
+        entries: in the order of the starting grid.
+        track: where.
+        rules: of the race; how many cars it has is how many entries there are.
+        seed: of everything random.
+        watch: called after every reset (with None) and step.
+
+    Returns:
+        The result of each entry. Whoever has finished or is out leaves the track; the others drive on.
+
+    Raises:
+        RacerError: there are too many entries.
+    """
+    told = [entry.metadata for entry in entries]
+    sensors = {sensor.name: sensor for m in told for sensor in find_sensors(m.sensors, m.lidar)}
+    cars = [entry.car or entry.metadata.car for entry in entries]
+    rules = replace(rules, cars=len(entries))
+    actions = entries[0].metadata.actions
+    simulator = Simulator(track, cars, rules, tuple(sensors.values()), seed=seed, actions=actions)
+    laps: list[list[LapResult]] = [[] for _ in entries]
+    ticks = np.zeros(len(entries), np.int64)
+    for _ in range(1 if rules.continuous else rules.laps):
+        ticks += _run(entries, simulator, laps, watch)
+    return [
+        RaceResult(tuple(of_car), round(driven * 1000 / CONTROL_RATE))
+        for of_car, driven in zip(laps, ticks.tolist(), strict=True)
+    ]
+
+
+def _run(entries: Sequence[Entry], simulator: Simulator, laps: list[list[LapResult]], watch: Watch | None) -> Ints:
+    """Drive one episode of all; add its laps, the last of each car perhaps incomplete; give control periods (n,)."""
     observations = simulator.reset()
     if watch:
         watch(simulator, None)
-    laps: list[LapResult] = []
-    while True:
-        step = simulator.step(driver.act(observations))
+    driving = list(range(len(entries)))
+    while driving:
+        step = simulator.step(_actions(entries, observations))
         observations = step.observations
-        e = step.episode[0]
         if watch:
             watch(simulator, step)
-        if e.lap_milliseconds:
-            laps.append(_lap(e, before + len(laps) + 1, int(e.lap_milliseconds), 100.0, Status.LAP_COMPLETE))
-        elif step.done[0]:
-            milliseconds = round((e.steps - 1 - e.lap_start) * 1000.0 / CONTROL_RATE)
-            laps.append(_lap(e, before + len(laps) + 1, milliseconds, float(e.progress), Status(int(e.status))))
-        if step.done[0]:
-            return laps, int(e.steps)
+        for car in driving:
+            laps[car] += _laps(step, car, len(laps[car]) + 1)
+        driving = [car for car in driving if not step.done[car]]
+    steps: Ints = simulator.state.episode.steps.copy()
+    return steps
+
+
+def _actions(entries: Sequence[Entry], observations: Observations) -> npt.NDArray[Any]:
+    """What the drivers choose: one alone in its own terms, several as commands."""
+    if len(entries) == 1:
+        return entries[0].driver.act(observations)
+    commands: npt.NDArray[Any] = records(len(entries), COMMAND)
+    for car, entry in enumerate(entries):
+        own = {name: observations[name][car : car + 1] for name in entry.metadata.sensors}
+        commands[car] = entry.metadata.actions.commands(entry.driver.act(own))[0]
+    return commands
+
+
+def _laps(step: Step, car: int, trial: int) -> list[LapResult]:
+    """The lap that a car completed in a step, or in which it was stopped."""
+    e = step.episode[car]
+    if e.lap_milliseconds:
+        return [_lap(e, trial, int(e.lap_milliseconds), 100.0, Status.LAP_COMPLETE)]
+    if not step.done[car]:
+        return []
+    milliseconds = round((e.steps - 1 - e.lap_start) * 1000.0 / CONTROL_RATE)
+    return [_lap(e, trial, milliseconds, float(e.progress), Status(int(e.status)))]
 
 
 def _lap(e: Any, trial: int, milliseconds: int, completion: float, status: Status) -> LapResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +16,40 @@ from racer_env.car import ActionSpace, Car, DiscreteActions, find_car
 from racer_env.dynamics import CONTROL_RATE
 from racer_env.errors import RacerError
 from racer_env.metadata import DEFAULT_ACTIONS, ModelMetadata
-from racer_env.race import TIME_TRIAL, Race, Status, truncated
+from racer_env.race import Race, Status, find_race, truncated
 from racer_env.reward import RewardFunction, try_reward
 from racer_env.sensors import Sensor, find_sensors
 from racer_env.simulator import Observations, Simulator
 from racer_env.track import Track, find_track
 
+Place = str | Path | Track
 Reward = str | Path | Callable[[dict[str, Any]], float] | RewardFunction | None
 
 
 def make_simulator(
-    track: str | Path | Track,
+    track: Place | Sequence[Place],
     reward_function: Reward,
     sensors: Sequence[str | Sensor],
     car: str | Car,
     action_space: str | Path | ActionSpace | None,
-    race: Race,
+    race: str | Race,
     n: int,
-    seed: int = 0,
+    cars: int = 1,
 ) -> Simulator:
-    """Make a simulator of what a Gymnasium user writes, its reward function tried; see `RacerEnv` for the arguments."""
+    """Make a simulator of `n` worlds of what a Gymnasium user writes, its reward function tried.
+
+    Its arguments are those of `RacerEnv`; `cars` is how many cars are in each world.
+    """
     if n < 1:
         raise RacerError(f"num_envs must be 1 or more, not {n}")
     simulator = Simulator(
-        track if isinstance(track, Track) else find_track(track),
+        [_track(one) for one in ([track] if isinstance(track, str | Path | Track) else track)],
         find_car(car) if isinstance(car, str) else car,
-        race,
+        replace(find_race(race) if isinstance(race, str) else race, cars=cars),
         _sensors([sensors] if isinstance(sensors, str) else sensors),
-        _reward(reward_function, n),
+        _reward(reward_function, n * cars),
         n,
-        seed,
-        _actions(action_space),
+        actions=_actions(action_space),
     )
     if simulator.reward:
         from racer_env.situations import trial  # noqa: PLC0415
@@ -58,6 +62,10 @@ def check_render_mode(render_mode: str | None, allowed: Sequence[str]) -> None:
     """Raise a `RacerError` for a mode that is not offered."""
     if render_mode not in (None, *allowed):
         raise RacerError(f"render_mode is {render_mode!r}, but must be one of {', '.join(allowed)}, or None")
+
+
+def _track(given: Place) -> Track:
+    return given if isinstance(given, Track) else find_track(given)
 
 
 def _reward(reward: Reward, n: int) -> RewardFunction | None:
@@ -89,7 +97,9 @@ def observation_space_of(sensors: Sequence[Sensor]) -> spaces.Dict:
 
 
 class RacerEnv(gymnasium.Env[Observations, Any]):
-    """DeepRacer's time trial: one car drives around a track, seen through its camera.
+    """One car drives around a track, seen through its camera: alone, past boxes, or among bot cars.
+
+    ``racer_env/TimeTrial-v0``, ``racer_env/ObjectAvoidance-v0`` and ``racer_env/HeadToBot-v0`` differ in `race`.
 
     | | |
     |---|---|
@@ -97,17 +107,19 @@ class RacerEnv(gymnasium.Env[Observations, Any]):
     | Observation | `Dict`, sensor name to array; by default `{"FRONT_FACING_CAMERA": uint8 (120, 160, 1)}` |
     | Reward | what `reward_function(params)` gives for the pose before the action, with the action; 0 without one |
     | Start | on the centre line; each reset 5 % of the lap further on, as in DeepRacer's training |
-    | Terminated | off track, lap complete, or 15 steps (1 s) without motion or driving backwards |
+    | Objects | six boxes (object avoidance) or three bot cars at 0.2 m/s (head-to-bot); put down anew at each reset |
+    | Terminated | off track, lap complete, crashed, or 15 steps (1 s) without motion or driving backwards |
     | Truncated | after 100,000 steps, or when the time limit of the race is over |
     | Info | `status`, `progress`, `steps`, `lap_ms` when a lap was completed, and what the reward function printed |
 
     Args:
-        track: name of a track, path of a ``.npy`` route, or a `Track`.
+        track: name of a track, path of a ``.npy`` route, ``random:SEED``, or a `Track`; or several, of which each
+            reset draws one.
         reward_function: path of a ``reward_function.py``, or a Python function of one dict.
         sensors: names as in ``model_metadata.json``, or sensors.
         car: ``deepracer_v4``, ``deepracer_v6`` or a `Car`.
         action_space: path of a ``model_metadata.json``, or an action space; five actions by default.
-        race: rules of an episode.
+        race: rules of an episode: ``time_trial``, ``object_avoidance``, ``head_to_bot``, or a `Race`.
         render_mode: ``human`` opens a window, ``rgb_array`` gives pictures (h, w, 3).
 
     Raises:
@@ -118,12 +130,12 @@ class RacerEnv(gymnasium.Env[Observations, Any]):
 
     def __init__(
         self,
-        track: str | Path | Track = "oval",
+        track: Place | Sequence[Place] = "oval",
         reward_function: Reward = None,
         sensors: Sequence[str | Sensor] = ("FRONT_FACING_CAMERA",),
         car: str | Car = "deepracer_v6",
         action_space: str | Path | ActionSpace | None = None,
-        race: Race = TIME_TRIAL,
+        race: str | Race = "time_trial",
         render_mode: str | None = None,
     ):
         check_render_mode(render_mode, self.metadata["render_modes"])

@@ -13,12 +13,11 @@ from gymnasium.vector.utils import batch_space
 
 from racer_env.car import ActionSpace, Car
 from racer_env.dynamics import CONTROL_RATE
-from racer_env.env import Reward, action_space_of, check_render_mode, make_simulator, observation_space_of
+from racer_env.env import Place, Reward, action_space_of, check_render_mode, make_simulator, observation_space_of
 from racer_env.kernel import Bools, Floats
-from racer_env.race import TIME_TRIAL, Race, Status, truncated
+from racer_env.race import Race, Status, truncated
 from racer_env.sensors import Sensor
 from racer_env.simulator import Observations
-from racer_env.track import Track
 
 
 class RacerVectorEnv(VectorEnv[Observations, Any, npt.NDArray[Any]]):
@@ -39,12 +38,12 @@ class RacerVectorEnv(VectorEnv[Observations, Any, npt.NDArray[Any]]):
     def __init__(
         self,
         num_envs: int = 1,
-        track: str | Path | Track = "oval",
+        track: Place | Sequence[Place] = "oval",
         reward_function: Reward = None,
         sensors: Sequence[str | Sensor] = ("FRONT_FACING_CAMERA",),
         car: str | Car = "deepracer_v6",
         action_space: str | Path | ActionSpace | None = None,
-        race: Race = TIME_TRIAL,
+        race: str | Race = "time_trial",
         render_mode: str | None = None,
     ):
         check_render_mode(render_mode, self.metadata["render_modes"])

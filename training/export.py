@@ -106,7 +106,7 @@ def _array(parameter: Any) -> npt.NDArray[np.float32]:
 
 def _rendered(run: RunFolder) -> dict[str, npt.NDArray[Any]]:
     """Eight views from starts around the run's track."""
-    simulator = Simulator(run.track, sensors=find_sensors(list(run.model.metadata.sensors)), n=8)
+    simulator = Simulator(run.track, sensors=find_sensors(run.model.metadata.sensors, run.model.metadata.lidar), n=8)
     simulator.state.episode.start = np.arange(8) / 8
     return dict(simulator.reset())
 

@@ -43,7 +43,7 @@ def started(
     model = ModelFolder.read(model_dir)
     where = find_track(track, reverse=reverse)
     chosen = find_car(car) if car else model.metadata.car
-    find_sensors(model.metadata.sensors)
+    find_sensors(model.metadata.sensors, model.metadata.lidar)
     if critic not in (STATE, "SENSORS"):
         raise RunError(f"critic is {critic!r}, but must be STATE or SENSORS")
     try_reward(RewardFunction.load(model.reward), trial(where))

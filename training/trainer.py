@@ -86,7 +86,7 @@ class Trainer:
         self.course = run.last_course() if resume else Course()
         torch.set_num_threads(1)  # `training.ppo` says why
         track, car, actions = run.track, find_car(self.settings.car), model.metadata.actions
-        driver_sensors = find_sensors(model.metadata.sensors)
+        driver_sensors = find_sensors(model.metadata.sensors, model.metadata.lidar)
         critic = driver_sensors if self.settings.critic != STATE else find_sensors([STATE])
         reward = run.reward(self.settings.cars)
         try_reward(reward, trial(track))

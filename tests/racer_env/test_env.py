@@ -34,6 +34,29 @@ def test_both_checkers_find_nothing_to_complain_about(sensor: str, actions: Any)
         check_env_of_stable_baselines3(env)
 
 
+@pytest.mark.parametrize(("name", "objects"), [("TimeTrial", 0), ("ObjectAvoidance", 6), ("HeadToBot", 3)])
+def test_every_race_type_has_an_id_and_puts_its_objects_into_params(name: str, objects: int) -> None:
+    told: list[int] = []
+
+    def reward(params: dict[str, Any]) -> float:
+        told.append(len(params["objects_location"]))
+        return 1.0
+
+    env = gymnasium.make(
+        f"racer_env/{name}-v0",
+        track=["oval", "kidney"],
+        sensors=("STATE",),
+        reward_function=reward,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(env.unwrapped, skip_render_check=True)
+    told.clear()
+    env.reset(seed=1)
+    env.step(2)
+    assert told == [objects]
+
+
 def test_it_is_made_by_its_id_with_its_arguments() -> None:
     env = gymnasium.make(ID, track="hairpin", sensors=("STATE",), car="deepracer_v4", reward_function=lambda _: 1.0)
     assert isinstance(env.unwrapped, RacerEnv)
@@ -133,6 +156,9 @@ def test_a_picture_is_drawn_on_request() -> None:
         ({"reward_function": lambda: 1.0}, "reward_function takes 0 parameters"),
         ({"action_space": "nowhere.json"}, "nowhere.json cannot be read: No such file"),
         ({"race": Race(start=0.5), "track": "straight"}, "straight is an open track"),
+        ({"race": "object_avoidence"}, "no race is called 'object_avoidence'; did you mean 'object_avoidance'"),
+        ({"track": ["oval", "straight"]}, "oval and straight cannot be mixed"),
+        ({"track": []}, "at least 1 track"),
     ],
 )
 def test_a_wrong_argument_gets_one_sentence(arguments: dict[str, Any], sentence: str) -> None:
