@@ -18,7 +18,8 @@ from racer_env.errors import MetadataError, nearest
 CAMERAS = ("observation", "FRONT_FACING_CAMERA", "LEFT_CAMERA", "STEREO_CAMERAS")
 DISCRETIZED = "DISCRETIZED_SECTOR_LIDAR"  #: the only one for which the simulator reads ``lidar_config``
 LIDARS = ("LIDAR", "SECTOR_LIDAR", DISCRETIZED)
-STATE = "STATE"  #: our own vector for experiments, alone; no car can run it
+STATE, OBJECTS = "STATE", "OBJECTS"
+EXACT = (STATE, OBJECTS)  #: our own vectors, for experiments: the first alone, or both; no car can run them
 NETWORKS = (
     "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW",
     "DEEP_CONVOLUTIONAL_NETWORK",
@@ -147,11 +148,13 @@ def _choice(raw: dict[str, Any], key: str, allowed: tuple[str, ...], fold: Any) 
 def _sensors(names: Any) -> tuple[str, ...]:
     if not isinstance(names, list) or not names:
         raise MetadataError(f"sensor is {names!r}, but must be a list of sensor names")
-    if names == [STATE]:
-        return (STATE,)
+    if names in ([STATE], [STATE, OBJECTS]):
+        return tuple(names)
     for name in names:
-        if name == STATE:
-            raise MetadataError(f"sensor {names} has {STATE} beside others, but it must be alone")
+        if name in EXACT:
+            raise MetadataError(
+                f"sensor {names} mixes {name} with others, but {STATE} must be alone, or be followed by {OBJECTS} alone"
+            )
         if name not in CAMERAS + LIDARS:
             raise MetadataError(f"sensor {name!r} does not exist; {nearest(str(name), CAMERAS + LIDARS)}")
     cameras, lidars = [n for n in names if n in CAMERAS], [n for n in names if n in LIDARS]

@@ -88,6 +88,11 @@ class Race:
                 raise RacerError(f"{name} must be 1 or more, not {getattr(self, name)}")
 
     @property
+    def populated(self) -> bool:
+        """Whether a car meets anything."""
+        return self.cars > 1 or self.obstacles is not None or self.bots is not None
+
+    @property
     def rules(self) -> Rules:
         """The numbers that the judge's kernel reads."""
         back = self.off_track_penalty if self.reversed_penalty is None else self.reversed_penalty

@@ -1,28 +1,27 @@
 """Situations of a car, put together by hand: what a reward function is tried with before it is used.
 
-The params are measured and built as in the simulator; only the objects are placed here. A place is a share of
-the lap and a distance from the centre line in track widths, left positive: it means the same on every track.
+The params are measured and built as in the simulator. A place is a share of the lap and a distance from the centre
+line in track widths, left positive: it means the same on every track.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from racer_env import params
+from racer_env.bodies import BODY, CAR_RECTANGLE, CAR_SIZE, Kind, follow, locate, look_around
 from racer_env.car import COMMAND, DEEPRACER_V6, FRONT_POINT, car_records
 from racer_env.dynamics import CONTROL_RATE, MOTION
-from racer_env.kernel import records
+from racer_env.kernel import Records, records
+from racer_env.obstacles import SHAPES, Shape, give_shape
 from racer_env.params import SITUATION
 from racer_env.race import EPISODE
 from racer_env.reward import Params
 from racer_env.track import Track
-
-VIEW = 3.0  #: m, how far ahead an object counts as seen here; its size in the picture is not looked at
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,12 @@ def situation(
     episode, command = records(1, EPISODE), records(1, COMMAND)
     episode.progress, episode.steps = 100.0 * at, steps
     command.speed, command.steering_degrees = speed, steering
-    seen = params.Seen(track, found, episode, command, np.array([(steps - 1) / CONTROL_RATE]))
+    bodies = _bodies(track, motion, objects) if objects else None
+    if bodies is not None:
+        look_around(bodies, np.arange(1), 1, track.geometry, found)
+    seen = params.Seen(track, found, episode, command, np.array([(steps - 1) / CONTROL_RATE]), bodies)
     (out,) = params.build(seen, [0])
-    return {**out, **_seen(track, out["projection_distance"], objects)} if objects else out
+    return out
 
 
 def trial(track: Track, objects: Sequence[Object] = ()) -> list[Params]:
@@ -89,25 +91,14 @@ def _place(track: Track, at: float, left: float) -> tuple[float, float, float, f
     return x - aside * math.sin(yaw), y + aside * math.cos(yaw), yaw, aside
 
 
-def _seen(track: Track, projection: float, objects: Sequence[Object]) -> Params:
-    """The object keys as the original defines them; headings in degrees, as it documents them."""
-    places = [_place(track, o.at, o.left) for o in objects]
-    distances = [o.at * track.length for o in objects]
-    order = sorted(range(len(objects)), key=distances.__getitem__)
-    ahead = bisect_right([distances[i] for i in order], projection) % len(order)
-    gap = (distances[order[ahead]] - projection) % track.length
-    return {
-        "closest_objects": [order[ahead - 1], order[ahead]],
-        "objects_location": [[x, y] for x, y, _, _ in places],
-        "objects_distance": distances,
-        "objects_distance_from_center": [abs(aside) for _, _, _, aside in places],
-        "objects_left_of_center": [aside > 0.0 for _, _, _, aside in places],
-        "objects_speed": [o.speed for o in objects],
-        "objects_heading": [_heading(o, yaw) for o, (_, _, yaw, _) in zip(objects, places, strict=True)],
-        "object_in_camera": gap < VIEW,
-    }
-
-
-def _heading(thing: Object, yaw: float) -> float:
-    """Degrees; boxes stand square to the world, as in the original."""
-    return math.degrees(math.remainder(yaw, math.tau)) if thing.speed else 0.0
+def _bodies(track: Track, motion: Records, objects: Sequence[Object]) -> Records:
+    """The bodies of a world (1, 1 + k) that holds a car and some objects."""
+    out = records((1, 1 + len(objects)), BODY)
+    give_shape(out[:, 0], Shape(Kind.CAR, CAR_SIZE, CAR_RECTANGLE, (0.0, 0.0, 0.0)))
+    follow(motion, out, np.arange(1), track.geometry)
+    for body, thing in zip(out[0, 1:], objects, strict=True):
+        give_shape(body, SHAPES["bot_car" if thing.speed else "box_obstacle"])
+        body.x, body.y, body.yaw, _ = _place(track, thing.at, thing.left)
+        body.speed = thing.speed
+        locate(body, track.geometry)
+    return out

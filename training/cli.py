@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from racer_env.commands.race_options import (
+    BotCars,
+    BotSpeed,
+    Boxes,
+    LaneChanges,
+    RaceName,
+    RandomPlaces,
+    populated,
+)
+
 if TYPE_CHECKING:
     from racer_env.track import Track
     from training.evaluation import Drive
@@ -33,6 +43,7 @@ def _finite(value: float | None) -> float | None:
     return value
 
 
+Penalty = Annotated[float, typer.Option(help="Seconds.", min=0.0, callback=_finite)]
 Which = Annotated[str, typer.Option(help="Which checkpoint of a run: best or last.")]
 
 
@@ -51,7 +62,18 @@ def new(
 def train(
     context: typer.Context,
     model_dir: ModelDir = None,
-    track: TrackName = None,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--track", "-t", help="A track, a .npy route, or random:SEED; of several, every episode draws one."
+        ),
+    ] = None,
+    race: RaceName = "time_trial",
+    obstacles: Boxes = None,
+    bots: BotCars = None,
+    bot_speed: BotSpeed = None,
+    lane_changes: LaneChanges = False,
+    random_places: RandomPlaces = False,
     steps: Annotated[int | None, typer.Option(help="Stop after so many steps, in whole iterations.", min=1)] = None,
     minutes: Annotated[
         float | None, typer.Option(help="Stop after so many minutes.", min=0.0, callback=_finite)
@@ -82,6 +104,7 @@ def train(
     _quiet_threads()
     from rich.console import Console
 
+    from racer_env.race import TIME_TRIAL
     from training import start
     from training.progress import Progress, describe, note
     from training.trainer import Trainer
@@ -91,7 +114,8 @@ def train(
     if resume is not None:
         folder = start.resumed(resume, _fixed(context))
     else:
-        folder, remarks = start.started(model_dir, track, run, seed, car, network, critic, reverse, cars)
+        around = populated(TIME_TRIAL, race, obstacles, bots, bot_speed, lane_changes, random_places)
+        folder, remarks = start.started(model_dir, track, run, seed, car, network, critic, reverse, cars, around)
         for remark in remarks:
             console.print(note(remark))
     console.print(_headline(folder, describe(stop)), markup=False)
@@ -112,19 +136,33 @@ def evaluate(
     laps: Annotated[int, typer.Option(help="Laps to drive.", min=1)] = 3,
     which: Which = "best",
     car: CarName = None,
-    off_track_penalty: Annotated[float, typer.Option(help="Seconds.", min=0.0, callback=_finite)] = 5.0,
+    race: Annotated[
+        str | None,
+        typer.Option(help="time_trial, object_avoidance or head_to_bot; by default as trained.", show_default=False),
+    ] = None,
+    obstacles: Boxes = None,
+    bots: BotCars = None,
+    bot_speed: BotSpeed = None,
+    lane_changes: LaneChanges = False,
+    random_places: RandomPlaces = False,
+    off_track_penalty: Penalty = 5.0,
+    collision_penalty: Penalty = 5.0,
+    seed: Annotated[int, typer.Option(help="Of everything random.", min=0)] = 0,
     resets: Annotated[int, typer.Option(help="How often the car is put back before the run ends.", min=0)] = 15,
     reverse: Annotated[bool, typer.Option("--reverse", help="Drive the track in reverse.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Write a picture of the drive to this PNG file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Drive a race greedily, with penalties, and tell the lap times."""
+    """Drive a race greedily, with penalties, and tell the lap times.
+
+    On the track are the obstacles and bot cars that a run was trained with, if nothing is said of them here.
+    """
     from dataclasses import replace
 
     import torch
 
     from racer_env.car import find_car
-    from racer_env.race import EVALUATION
+    from racer_env.race import EVALUATION, TIME_TRIAL
     from racer_env.track import find_track
     from training import evaluation
 
@@ -133,8 +171,16 @@ def evaluate(
     where = find_track(track, reverse=reverse) if track else contender.track
     if where is None:
         raise typer.BadParameter("a bundle does not say where it was trained; give --track", param_hint="--track")
-    race = replace(EVALUATION, laps=laps, off_track_penalty=off_track_penalty, resets=resets)
-    drive = evaluation.drive(contender, where, race, car=find_car(car) if car else None)
+    rules = replace(
+        EVALUATION,
+        laps=laps,
+        off_track_penalty=off_track_penalty,
+        collision_penalty=collision_penalty,
+        resets=resets,
+    )
+    kind = race or (contender.run.race if contender.run else TIME_TRIAL)
+    rules = populated(rules, kind, obstacles, bots, bot_speed, lane_changes, random_places)
+    drive = evaluation.drive(contender, where, rules, seed, car=find_car(car) if car else None)
     if picture:
         _draw(where, drive, driver.name, picture)
     if contender.run:

@@ -20,7 +20,7 @@ from stable_baselines3.common.preprocessing import preprocess_obs
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 
-from racer_env.metadata import STATE
+from racer_env.metadata import EXACT
 
 COMPACT = "compact"
 Convolution = tuple[int, int, int]  #: filters, kernel, stride
@@ -55,13 +55,13 @@ class Embedder(BaseFeaturesExtractor):
 
     def __init__(self, space: spaces.Dict, architecture: str, keys: Sequence[str]):
         chosen = ARCHITECTURES[architecture]
-        width = 128 if keys == [STATE] else chosen.middleware[-1]
-        super().__init__(space, width)
+        middleware = (128,) if set(keys) <= set(EXACT) else chosen.middleware
+        super().__init__(space, middleware[-1])
         self.keys = list(keys)
         self.embedders = nn.ModuleDict({key: _embedder(space[key], chosen) for key in self.keys})
         with torch.no_grad():
             joined = sum(self.embedders[key](torch.zeros(1, *_shape(space[key]))).shape[1] for key in self.keys)
-        self.middleware = _dense(joined, (128,) if keys == [STATE] else chosen.middleware)
+        self.middleware = _dense(joined, middleware)
 
     def forward(self, observations: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Features (n, width) of observations that are already scaled to [0, 1]."""

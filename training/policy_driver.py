@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,9 +15,9 @@ from stable_baselines3.common.save_util import load_from_zip_file
 from racer_env.dynamics import CONTROL_RATE
 from racer_env.env import action_space_of
 from racer_env.kernel import Floats, Ints
-from racer_env.metadata import STATE
+from racer_env.metadata import OBJECTS, STATE
 from racer_env.race import Status
-from racer_env.sensors import find_sensors
+from racer_env.sensors import Sensor, find_sensors
 from racer_env.simulator import Observations, Simulator
 from training.networks import DriverPolicy
 from training.run_folder import RunError, RunFolder
@@ -43,6 +44,11 @@ class Evaluation(NamedTuple):
     progress: Floats  #: (n,) per cent
     milliseconds: Ints  #: (n,) time driven
     status: Ints  #: (n,)
+
+    @classmethod
+    def of(cls, parts: Sequence[Evaluation]) -> Evaluation:
+        """Put the laps of several tracks one after the other."""
+        return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
     @property
     def complete(self) -> npt.NDArray[np.bool_]:
@@ -79,6 +85,12 @@ def evaluate(driver: PolicyDriver, simulator: Simulator) -> Evaluation:
     return Evaluation(progress, milliseconds, status)
 
 
+def sensors_of(run: RunFolder) -> tuple[Sensor, ...]:
+    """What the driver and the critic of a run see."""
+    arguments, lidar = policy_arguments(run), run.model.metadata.lidar
+    return find_sensors(list(dict.fromkeys((*arguments["driver_keys"], *arguments["critic_keys"]))), lidar)
+
+
 class _NoOptimizer:
     """Stands in for a policy's optimiser where none is needed: making a real one loads torch's compiler, for 1 s."""
 
@@ -90,8 +102,7 @@ def load_driver(run: RunFolder, which: str = "best") -> PolicyDriver:
     """Load the driver of a run's checkpoint. Raises `RunError` if there is none."""
     parameters = read_parameters(run, which)
     arguments = policy_arguments(run)
-    sensors = find_sensors(list(dict.fromkeys((*arguments["driver_keys"], *arguments["critic_keys"]))))
-    spaces = observation_space_of(sensors), action_space_of(run.model.metadata.actions)
+    spaces = observation_space_of(sensors_of(run)), action_space_of(run.model.metadata.actions)
     policy = DriverPolicy(*spaces, lambda _: 0.0, ortho_init=False, optimizer_class=_NoOptimizer, **arguments)
     try:
         policy.load_state_dict(parameters["policy"])
@@ -104,7 +115,7 @@ def load_driver(run: RunFolder, which: str = "best") -> PolicyDriver:
 def policy_arguments(run: RunFolder) -> dict[str, Any]:
     """Arguments of a run's `DriverPolicy`."""
     keys, settings = list(run.model.metadata.sensors), run.settings
-    critic = [STATE] if settings.critic == STATE else keys
+    critic = keys if settings.critic != STATE else [STATE, OBJECTS] if run.race.populated else [STATE]
     return {"architecture": settings.network, "driver_keys": keys, "critic_keys": critic}
 
 

@@ -9,7 +9,7 @@ metrics/TrainingMetrics.json    one row an episode
 evaluation-<14 digits>/         simtrace and metrics of one `racer evaluate`
 settings.json                   ours: track, car, network, seed and sizes, resolved
 provenance.json                 ours: versions, hashes and the machine
-track.npy                       ours: the route that was driven
+track.npy                       ours: the route that was driven; with several, track-2.npy, track-3.npy ...
 checkpoints/last.zip, best.zip  ours: stable-baselines3's format, with course.json in it
 tensorboard/                    ours: what stable-baselines3 logs
 logs/reward.log                 ours: what the reward function printed
@@ -26,9 +26,9 @@ import platform
 import shutil
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +38,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from racer_env.errors import RacerError
+from racer_env.obstacles import Bots, Obstacles
+from racer_env.race import TIME_TRIAL, Race
 from racer_env.reward import RewardFunction
 from racer_env.track import Track
 from training.model_folder import Hyperparameters, ModelFolder, read_metadata, to_json
@@ -65,7 +67,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     track: str  #: its name
+    more_tracks: tuple[str, ...] = ()  #: of which, and of the first, every episode draws one
     reverse: bool = False
+    obstacles: Obstacles | None = None  #: on the track
+    bots: Bots | None = None
+    randomise: str = "none"  #: a level of `racer_env.randomisation.LEVELS`
     car: str
     network: str  #: a name of `training.networks.ARCHITECTURES`
     critic: str = "STATE"  #: what the critic sees: STATE or the driver's own sensors
@@ -114,7 +120,7 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, path: Path, model: ModelFolder, settings: Settings, track: Track) -> RunFolder:
+    def create(cls, path: Path, model: ModelFolder, settings: Settings, tracks: Sequence[Track]) -> RunFolder:
         """Make the folder of a new run, whole or not at all. Raises `RunError` if it holds anything already."""
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             held = (path / "settings.json").is_file()
@@ -124,7 +130,7 @@ class RunFolder:
         unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
         with unwritable(path):
             try:
-                cls(unfinished)._fill(model, settings, track)
+                cls(unfinished)._fill(model, settings, tracks)
                 if path.exists():
                     path.rmdir()
                 unfinished.rename(path)
@@ -134,14 +140,15 @@ class RunFolder:
                 shutil.rmtree(unfinished, ignore_errors=True)
         return cls(path)
 
-    def _fill(self, model: ModelFolder, settings: Settings, track: Track) -> None:
+    def _fill(self, model: ModelFolder, settings: Settings, tracks: Sequence[Track]) -> None:
         for folder in ("model", "ip", "metrics", "training-simtrace", "checkpoints", "tensorboard", "logs"):
             (self.path / folder).mkdir(parents=True)
         write(self.path / "reward_function.py", model.reward.read_bytes())
         write(self.path / "model" / "model_metadata.json", model.metadata.to_json())
         write(self.path / "ip" / "hyperparameters.json", to_json(model.hyperparameters.model_dump()))
-        write(self.path / "track.npy", _npy(track.route))
-        write(self.path / "provenance.json", to_json(_provenance(model, settings, track)))
+        for k, track in enumerate(tracks):
+            write(self.path / _route_file(k), _npy(track.route))
+        write(self.path / "provenance.json", to_json(_provenance(model, settings, tracks)))
         write(self.path / "settings.json", to_json(settings.model_dump()))
 
     @classmethod
@@ -172,14 +179,28 @@ class RunFolder:
         )
 
     @property
+    def tracks(self) -> tuple[Track, ...]:
+        """The tracks, exactly as trained on."""
+        settings = self.settings
+        names = (settings.track, *settings.more_tracks)
+        return tuple(Track(name, self._route(k), settings.reverse) for k, name in enumerate(names))
+
+    @property
     def track(self) -> Track:
-        """The track, exactly as trained on."""
-        settings, file = self.settings, self.path / "track.npy"
+        """The first of the tracks."""
+        return self.tracks[0]
+
+    @property
+    def race(self) -> Race:
+        """The rules of a training episode, and what is on the track."""
+        return replace(TIME_TRIAL, obstacles=self.settings.obstacles, bots=self.settings.bots)
+
+    def _route(self, k: int) -> Any:
+        file = self.path / _route_file(k)
         try:
-            route = np.load(file, allow_pickle=False)
+            return np.load(file, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise RunError(f"{file} cannot be read: {error}") from error
-        return Track(settings.track, route, settings.reverse)
 
     def checkpoint(self, which: str) -> Path:
         """Path of the checkpoint ``last`` or ``best``."""
@@ -241,18 +262,22 @@ def free_folder(parent: Path, name: str) -> Path:
     return next(path for path in candidates if not path.exists())
 
 
+def _route_file(k: int) -> str:
+    return f"track-{k + 1}.npy" if k else "track.npy"
+
+
 def _npy(route: Any) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, route, allow_pickle=False)
     return buffer.getvalue()
 
 
-def _provenance(model: ModelFolder, settings: Settings, track: Track) -> dict[str, Any]:
+def _provenance(model: ModelFolder, settings: Settings, tracks: Sequence[Track]) -> dict[str, Any]:
     files = {
         "reward_function.py": model.reward.read_bytes(),
         "model_metadata.json": model.metadata.to_json().encode(),
         "hyperparameters.json": to_json(model.hyperparameters.model_dump()).encode(),
-        "track.npy": _npy(track.route),
+        **{_route_file(k): _npy(track.route) for k, track in enumerate(tracks)},
     }
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),

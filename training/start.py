@@ -7,9 +7,11 @@ from pathlib import Path
 
 from racer_env.car import find_car
 from racer_env.errors import MetadataError, nearest
-from racer_env.metadata import STATE
+from racer_env.metadata import EXACT, STATE
+from racer_env.race import TIME_TRIAL, Race
 from racer_env.reward import RewardFunction, try_reward
 from racer_env.sensors import find_sensors
+from racer_env.simulator import Simulator
 from racer_env.situations import trial
 from racer_env.track import find_track
 from training.model_folder import ModelFolder
@@ -21,7 +23,7 @@ STEPS_AN_EPISODE = 128  #: what one of ``num_episodes_between_training`` stands 
 
 def started(
     model_dir: Path | None,
-    track: str | None,
+    track: str | Sequence[str] | None,
     run: Path | None = None,
     seed: int = 0,
     car: str | None = None,
@@ -29,8 +31,11 @@ def started(
     critic: str = STATE,
     reverse: bool = False,
     cars: int = 32,
+    race: Race = TIME_TRIAL,
 ) -> tuple[RunFolder, list[str]]:
     """Check everything that the user gave, then make the folder of a new run.
+
+    Of `race`, the obstacles and bot cars are taken; the rules are those of training.
 
     Returns:
         The run, and remarks on values that DeepRacer would not have allowed or that have no effect.
@@ -38,19 +43,25 @@ def started(
     Raises:
         RacerError: something is missing or wrong; nothing has been written.
     """
-    if model_dir is None or track is None:
+    names = [track] if isinstance(track, str) else track
+    if model_dir is None or not names:
         raise RunError("a new run needs a model folder and --track; to go on with a run, give --resume RUN")
     model = ModelFolder.read(model_dir)
-    where = find_track(track, reverse=reverse)
+    where = [find_track(name, reverse=reverse) for name in names]
     chosen = find_car(car) if car else model.metadata.car
     find_sensors(model.metadata.sensors, model.metadata.lidar)
     if critic not in (STATE, "SENSORS"):
         raise RunError(f"critic is {critic!r}, but must be STATE or SENSORS")
-    try_reward(RewardFunction.load(model.reward), trial(where))
+    Simulator(where, chosen, race)  # which says what cannot go together
+    for place in where:
+        try_reward(RewardFunction.load(model.reward), trial(place))
     episodes = model.hyperparameters.num_episodes_between_training
     settings = Settings(
-        track=where.name,
+        track=where[0].name,
+        more_tracks=tuple(place.name for place in where[1:]),
         reverse=reverse,
+        obstacles=race.obstacles,
+        bots=race.bots,
         car=chosen.name,
         network=_network(network or COMPACT),
         critic=critic,
@@ -80,7 +91,7 @@ def resumed(path: Path, given: Sequence[str] = ()) -> RunFolder:
 def _remarks(model: ModelFolder, network: str | None) -> list[str]:
     remarks = model.hyperparameters.remarks()
     said = model.metadata.neural_network
-    if said and network is None and model.metadata.sensors != (STATE,):
+    if said and network is None and not set(model.metadata.sensors) <= set(EXACT):
         remarks.append(
             f"model_metadata.json says {said}; the compact network is trained, which is several times faster "
             f"on a CPU; for the original's give --network {said}"

@@ -17,14 +17,23 @@ import torch
 
 from racer_env.car import find_car
 from racer_env.errors import RacerError, RewardError
-from racer_env.metadata import STATE
-from racer_env.race import TIME_TRIAL
+from racer_env.metadata import EXACT
+from racer_env.race import Race
 from racer_env.reward import try_reward
 from racer_env.sensors import find_sensors
 from racer_env.simulator import Simulator
 from racer_env.situations import trial
+from racer_env.track import Track
 from training.networks import DriverPolicy
-from training.policy_driver import Evaluation, PolicyDriver, evaluate, policy_arguments, read_parameters, wrong_network
+from training.policy_driver import (
+    Evaluation,
+    PolicyDriver,
+    evaluate,
+    policy_arguments,
+    read_parameters,
+    sensors_of,
+    wrong_network,
+)
 from training.ppo import DeepRacerPPO
 from training.records import Episode, TrainingRecords
 from training.run_folder import Course, RunFolder, add_course, unwritable, write
@@ -85,16 +94,17 @@ class Trainer:
         resume = resume and run.checkpoint("last").exists()
         self.course = run.last_course() if resume else Course()
         torch.set_num_threads(1)  # `training.ppo` says why
-        track, car, actions = run.track, find_car(self.settings.car), model.metadata.actions
+        tracks, car, actions = run.tracks, find_car(self.settings.car), model.metadata.actions
         driver_sensors = find_sensors(model.metadata.sensors, model.metadata.lidar)
-        critic = driver_sensors if self.settings.critic != STATE else find_sensors([STATE])
         reward = run.reward(self.settings.cars)
-        try_reward(reward, trial(track))
-        sensors = tuple({s.name: s for s in (*driver_sensors, *critic)}.values())
+        for track in tracks:
+            try_reward(reward, trial(track))
         seed = self.settings.seed
-        self.simulator = Simulator(track, car, TIME_TRIAL, sensors, reward, self.settings.cars, seed, actions)
-        rules = replace(TIME_TRIAL, advance=1.0 / EVALUATION_CARS, time_limit=track.length / SLOWEST)
-        self.evaluator = Simulator(track, car, rules, driver_sensors, None, EVALUATION_CARS, seed, actions)
+        self.simulator = Simulator(tracks, car, run.race, sensors_of(run), reward, self.settings.cars, seed, actions)
+        self.evaluators = [
+            Simulator(track, car, _evaluation(run.race, track), driver_sensors, None, EVALUATION_CARS, seed, actions)
+            for track in tracks
+        ]
         self.records = TrainingRecords(
             run, self.simulator, self.course, model.hyperparameters.num_episodes_between_training
         )
@@ -165,8 +175,8 @@ class Trainer:
             self._tell(self._rate(), evaluation)
 
     def evaluate(self) -> Evaluation:
-        """Drive five greedy laps with the weights as they are; keep them if they are the best so far."""
-        result = evaluate(self.driver, self.evaluator)
+        """Drive five greedy laps of each track with the weights as they are; keep them if they are the best so far."""
+        result = Evaluation.of([evaluate(self.driver, evaluator) for evaluator in self.evaluators])
         course = self.course
         for complete in result.complete.tolist():
             course.laps_in_a_row = course.laps_in_a_row + 1 if complete else 0
@@ -247,6 +257,11 @@ class Trainer:
             signal.signal(signal.SIGINT, before)
 
 
+def _evaluation(race: Race, track: Track) -> Race:
+    """An evaluation lap of a race: from places spread around the track, and cut off when it takes too long."""
+    return replace(race, advance=1.0 / EVALUATION_CARS, time_limit=track.length / SLOWEST)
+
+
 def make_ppo(run: RunFolder, env: RacerVecEnv, seed: int) -> DeepRacerPPO:
     """Make the learner of a run, with fresh weights."""
     settings, model = run.settings, run.model
@@ -265,7 +280,7 @@ def make_ppo(run: RunFolder, env: RacerVecEnv, seed: int) -> DeepRacerPPO:
             ent_coef=h.beta_entropy,
             vf_coef=1.0,
             huber=h.loss_type == "huber",
-            shards=1 if model.metadata.sensors == (STATE,) else 2,
+            shards=1 if set(model.metadata.sensors) <= set(EXACT) else 2,
             seed=seed,
             device="cpu",
             policy_kwargs={**policy_arguments(run), "optimizer_kwargs": optimizer},

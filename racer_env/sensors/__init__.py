@@ -119,6 +119,12 @@ def _state(_: LidarNumbers) -> Sensor:
     return STATE
 
 
+def _objects(_: LidarNumbers) -> Sensor:
+    from racer_env.sensors.objects import OBJECTS  # noqa: PLC0415
+
+    return OBJECTS
+
+
 SENSORS: Mapping[str, Callable[[LidarNumbers], Sensor]] = {
     "FRONT_FACING_CAMERA": _camera("FRONT_FACING_CAMERA"),
     "LEFT_CAMERA": _camera("LEFT_CAMERA"),
@@ -128,6 +134,7 @@ SENSORS: Mapping[str, Callable[[LidarNumbers], Sensor]] = {
     "SECTOR_LIDAR": _lidar("SECTOR_LIDAR"),
     "DISCRETIZED_SECTOR_LIDAR": _discretized_sector_lidar,
     "STATE": _state,
+    "OBJECTS": _objects,
 }
 
 

@@ -15,6 +15,7 @@ from typer.testing import Result
 
 from racer_env.bundle import Bundle
 from racer_env.errors import BundleError
+from racer_env.obstacles import Bots, Obstacles
 from training import export as exporting
 from training.policy_driver import load_driver
 from training.run_folder import RunFolder
@@ -98,8 +99,9 @@ def test_what_a_new_run_cannot_use_is_refused_and_nothing_is_written(
 def test_a_sensor_that_no_car_has_is_refused_before_anything_is_written(
     model: MakeModel, refused: Shown, tmp_path: Path
 ) -> None:
-    folder = model(sensor="STEREO_CAMERAS")
-    assert "STEREO_CAMERAS" in refused("train", folder, "--track", "oval", "--run", tmp_path / "run")
+    folder = model()
+    (folder / "model_metadata.json").write_text((folder / "model_metadata.json").read_text().replace("STATE", "SONAR"))
+    assert "SONAR" in refused("train", folder, "--track", "oval", "--run", tmp_path / "run")
     assert [f.name for f in tmp_path.iterdir()] == ["model"]
 
 
@@ -250,3 +252,37 @@ def test_a_run_can_be_moved(trained: Path, shown: Shown, tmp_path: Path) -> None
     shutil.move(trained, tmp_path / "elsewhere")
     shown("train", "--resume", tmp_path / "elsewhere", "--steps", 1)
     shown("evaluate", tmp_path / "elsewhere", "--laps", 1, "--resets", 0)
+
+
+def test_a_run_remembers_what_was_on_its_tracks(model: MakeModel, shown: Shown, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shown(
+        *("train", model(), "--track", "oval", "--track", "kidney", "--run", run, "--steps", 1, "--cars", 4),
+        *("--race", "object_avoidance", "--obstacles", 2, "--random-places", "--bots", 1, "--bot-speed", 0.4),
+    )
+    opened = RunFolder.open(run)
+    assert [track.name for track in opened.tracks] == ["oval", "kidney"]
+    assert opened.race.obstacles == Obstacles(2, random=True)
+    assert opened.race.bots == Bots(1, speed=0.4, random=True)
+    shown("train", "--resume", run, "--steps", 1)
+    rows = laps(shown("evaluate", run, "--laps", 1, "--json", "--track", "kidney", "--seed", 3))
+    assert rows[0]["crash_count"] + rows[0]["off_track_count"] > 0  # it has learned nothing yet
+    assert laps(shown("evaluate", run, "--laps", 1, "--json", "--race", "time_trial"))[0]["crash_count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--race", "head_to_bots"], "no race is called 'head_to_bots'; did you mean 'head_to_bot'?"),
+        (["--bot-speed", "1"], "--bot-speed and --lane-changes need bot cars: add --bots N or --race head_to_bot"),
+        (["--random-places"], "--random-places needs something to place"),
+        (["--bots", "60"], "60 objects at least 2.00 m apart do not fit on a track of"),
+        (["--bots", "1", "--bot-speed", "nan"], "bot cars drive 0 to 4 m/s, not nan"),
+        (["--track", "straight"], "oval and straight cannot be mixed"),
+    ],
+)
+def test_what_cannot_be_on_a_track_is_refused_with_one_sentence(
+    model: MakeModel, refused: Shown, tmp_path: Path, options: list[str], sentence: str
+) -> None:
+    assert sentence in refused("train", model(), "--track", "oval", "--run", tmp_path / "run", *options)
+    assert not (tmp_path / "run").exists()

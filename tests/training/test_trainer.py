@@ -296,4 +296,4 @@ def test_every_way_to_train_trains(model: MakeModel, trainer: MakeTrainer, tmp_p
     made.train(Stop(steps=128))
     assert torch.isfinite(weights(made)).all()
     assert not torch.equal(before, weights(made))
-    assert load_driver(made.run).act(made.evaluator.reset()).shape[0] == 5
+    assert load_driver(made.run).act(made.evaluators[0].reset()).shape[0] == 5
