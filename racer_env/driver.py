@@ -28,7 +28,7 @@ class Driver(Protocol):
 
 @dataclass(frozen=True)
 class LapResult:
-    """One lap of a race, complete or not, as the original's evaluation metrics count it (spec/simulator.md 6.5)."""
+    """One lap of a race, complete or not, as the original's evaluation metrics count it."""
 
     trial: int  #: from 1
     time_ms: int  #: simulated time including penalties

@@ -1,7 +1,7 @@
 """Where points lie along and across a track's lines: the arrays and kernels behind `racer_env.track`.
 
 Projections onto the polylines as they are, widths between nearest border points, waypoints by arc length, as in the
-original (spec/simulator.md 1.3 to 1.5). Exact for polylines; a curve between vertices does not exist.
+original (``markov/track_geom/track_data.py``). Exact for polylines; a curve between vertices does not exist.
 
 Speed does not depend on the length of a track: the nearest segment is searched among the few that can be nearest
 anywhere in the point's grid cell, and the road test reads only the edges that cross the point's horizontal band.

@@ -1,7 +1,7 @@
 """``model_metadata.json``: what a driver sees and what its actions mean, in every version of DeepRacer's format.
 
-Read exactly as the original reads it (spec/simulator.md 2.1): missing keys have the original's defaults, keys that
-it ignores are ignored. Written so that the physical car reads it too (spec/car.md 3).
+Read exactly as the original reads it (``markov/boto/s3/files/model_metadata.py``): missing keys have the original's
+defaults, keys that it ignores are ignored. Written so that the physical car reads it too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """``params``: the dictionary that DeepRacer hands to a reward function, key by key as the original defines it.
 
-The definitions are those of spec/simulator.md 1.3; where the original's code and its documentation disagree, the
-documented meaning is kept (README, *What is followed, what is fixed*). Degrees, metres, metres a second, per cent.
+The definitions are those of the original's ``markov/agent_ctrl`` and ``markov/track_geom``; where its code and its
+documentation disagree, the documented meaning is kept (README, *What is followed, what is fixed*). Degrees, metres,
+metres a second, per cent.
 """
 
 from __future__ import annotations

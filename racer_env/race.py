@@ -3,7 +3,7 @@
 Times are seconds of simulated time, kept as whole control periods so that they add up exactly; lap times are whole
 milliseconds, with the moment of crossing the line interpolated between two control periods (the original rounds up
 to the next camera frame, and so does an open track here, behind whose end nothing is measured). Rules and their
-order: spec/simulator.md 5.1 to 5.3.
+order: those of the original's ``markov/reset/rules`` and ``rollout_agent_ctrl.py``.
 """
 
 from __future__ import annotations
@@ -113,14 +113,14 @@ class Race:
         )
 
 
-#: A training episode of a time trial; starts advance by 5 % of the lap (spec/simulator.md 5.2).
+#: A training episode of a time trial; starts advance by 5 % of the lap.
 TIME_TRIAL = Race(advance=0.05)
 
 #: The same among six boxes, or with three slow bot cars: the numbers of DeepRacer-for-Cloud.
 OBJECT_AVOIDANCE = replace(TIME_TRIAL, obstacles=Obstacles())
 HEAD_TO_BOT = replace(TIME_TRIAL, bots=Bots())
 
-#: A race as the AWS League last ran them (spec/league.md 2.4): three flying laps, 5 s off track, at most 3 minutes.
+#: A race as the AWS League last ran them: three flying laps, 5 s off track, at most 3 minutes.
 EVALUATION = Race(laps=3, continuous=True, resets=15, off_track_penalty=5.0, time_limit=180.0)
 
 

@@ -24,7 +24,7 @@ from racer_env.user_code import Printed, abbreviated, code_of, compile_file, exe
 
 Params = dict[str, Any]
 
-#: The largest reward of either sign that the original accepts (spec/simulator.md 1.7).
+#: The largest reward of either sign that the original accepts.
 LIMIT = 1e5
 
 #: What the original calls the module that it makes of the user's file; copy i > 0 adds its number.

@@ -1,6 +1,6 @@
 """What a reward function gives, what it costs, and what AWS's console would say, before training with it.
 
-AWS's validator (spec/simulator.md 1.8) refuses more than its simulator does; here all that runs may run, and
+AWS's console refuses more than its simulator does; here all that runs may run, and
 the validator's rules become advice. Not covered: its search for undefined names; running shows those.
 """
 

@@ -2,7 +2,7 @@
 
 World frame of the route file, metres and radians. A route has three lines, vertex by vertex: centre, inner border and
 outer border; the borders are the *outside* edges of the white lines. Everything a reward function is told about the
-track follows the original (spec/simulator.md 1.3 to 1.6 and 9.1): projections onto the polylines as they are, widths
+track follows the original (``markov/track_geom/track_data.py``): projections onto the polylines as they are, widths
 between nearest border points, waypoints by arc length. How these are found: `racer_env.geometry`.
 """
 

@@ -101,7 +101,7 @@ def lap_dicts(result: RaceResult) -> list[dict[str, Any]]:
 
 
 def metric_row(lap: dict[str, Any]) -> dict[str, Any]:
-    """A lap as EvaluationMetrics holds it (spec/simulator.md 6.5)."""
+    """A lap as EvaluationMetrics holds it (the original's ``markov/metrics/s3_metrics.py``)."""
     counts = ("crash_count", "immobilized_count", "off_track_count", "reversed_count", "reset_count")
     return {
         "completion_percentage": int(lap["completion_percentage"]),

@@ -14,7 +14,7 @@ from racer_env.metadata import ModelMetadata
 
 
 class Hyperparameters(BaseModel):
-    """``hyperparameters.json`` with the console's defaults (spec/simulator.md 7.1)."""
+    """``hyperparameters.json`` with the console's defaults."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 

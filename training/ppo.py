@@ -1,9 +1,9 @@
 """PPO as DeepRacer does it, on stable-baselines3.
 
 A stable-baselines3 algorithm (callbacks, save format, `learn` and `predict` are its own) with the original's way of
-learning from a rollout (spec/simulator.md 7.2): advantages are standardised over the whole rollout, the value loss is
-squared or Huber, the last, smaller minibatch of an epoch is left out, and gradients are not clipped unless
-`max_grad_norm` says so.
+learning from a rollout (``markov/sagemaker_graph_manager.py``): advantages are standardised over the whole rollout,
+the value loss is squared or Huber, the last, smaller minibatch of an epoch is left out, and gradients are not clipped
+unless `max_grad_norm` says so.
 
 `begin`, `gather` and `train` are the parts of `learn`, for a loop of one's own that can be interrupted.
 

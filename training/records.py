@@ -1,4 +1,4 @@
-"""What a training leaves behind: simtrace files and metrics in the original's formats (spec/simulator.md 6)."""
+"""What a training leaves behind: simtrace files and metrics in the original's formats (``markov/metrics``)."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ from training.run_folder import Course, RunFolder, add_course, unwritable, write
 from training.tensorboard import logger
 from training.vec_env import RacerVecEnv
 
-EVALUATION_CARS = 5  #: as many evaluation episodes as the original plays at least (spec/simulator.md 7.4)
+EVALUATION_CARS = 5  #: as many evaluation episodes as the original plays at least (``MIN_EVAL_TRIALS``)
 SLOWEST = 0.25  #: m/s; an evaluation lap that is slower on average is cut off
 
 

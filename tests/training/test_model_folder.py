@@ -19,7 +19,7 @@ from training.starter import make_model_folder
 
 MakeModel = Callable[..., Path]
 
-#: Of the console; the rest as in deepracer-for-cloud (spec/simulator.md 7.1).
+#: Of the console; the rest as in deepracer-for-cloud.
 DEFAULTS = {
     "batch_size": 64,
     "num_epochs": 10,

@@ -132,7 +132,7 @@ def test_an_interruption_ends_gathering_and_learning(gathered: Callable[..., Dee
 
 
 def test_episodes_that_end_are_worth_nothing_afterwards(gathered: Callable[..., DeepRacerPPO]) -> None:
-    """GAE with 0.95 and no value beyond the end of an episode (spec/simulator.md 7.2)."""
+    """GAE with 0.95 and no value beyond the end of an episode."""
     ppo = gathered()
     buffer = ppo.rollout_buffer
     assert (ppo.gae_lambda, ppo.gamma) == (0.95, 0.99)
