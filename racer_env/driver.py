@@ -62,6 +62,11 @@ class RaceResult:
         """Time of the fastest complete lap, if there is one."""
         return min((lap.time_ms for lap in self.laps if lap.complete), default=None)
 
+    @property
+    def distance(self) -> float:
+        """Laps driven, and the share of the last one that was not completed."""
+        return sum(min(lap.completion_percentage, 100.0) for lap in self.laps) / 100.0
+
 
 Watch = Callable[[Simulator, Step | None], None]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,16 @@ def drive(contender: Contender, track: Track, race: Race, seed: int = 0, car: Ca
         contender.driver, track, contender.metadata, race, seed, car=car or contender.car, watch=watch
     )
     return Drive(result, np.array(watch.path), np.array(watch.speed), watch.records)
+
+
+def heat(contenders: Sequence[Contender], track: Track, race: Race, seed: int = 0) -> list[RaceResult]:
+    """Drive several contenders against each other; in the order of the starting grid."""
+    return driving.heat([driving.Entry(c.driver, c.metadata, c.car) for c in contenders], track, race, seed)
+
+
+def placings(results: Sequence[RaceResult]) -> list[int]:
+    """Who came first, second and so on: by distance driven, then by time."""
+    return sorted(range(len(results)), key=lambda k: (-results[k].distance, results[k].driven_ms))
 
 
 def keep(run: RunFolder, drive: Drive) -> str:

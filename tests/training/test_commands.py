@@ -286,3 +286,22 @@ def test_what_cannot_be_on_a_track_is_refused_with_one_sentence(
 ) -> None:
     assert sentence in refused("train", model(), "--track", "oval", "--run", tmp_path / "run", *options)
     assert not (tmp_path / "run").exists()
+
+
+def test_drivers_race_each_other_and_the_one_that_got_farther_stands_first(
+    model: MakeModel, train: Shown, shown: Shown, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        train(model(name=f"model-{name}"), tmp_path / name, "--steps", 1)
+    words = ("heat", tmp_path / "a", tmp_path / "b", "--track", "oval", "--laps", 1, "--resets", 1)
+    results = json.loads(shown(*words, "--json"))["results"]
+    assert {row["driver"] for row in results} == {str(tmp_path / "a"), str(tmp_path / "b")}
+    assert results[0]["distance"] >= results[1]["distance"]
+    assert json.loads(shown(*words, "--json"))["results"] == results
+    assert "place" in shown(*words)
+
+
+def test_a_heat_of_one_is_refused(trained: Path, racer: Racer) -> None:
+    result = racer("heat", trained, "--track", "oval")
+    assert result.exit_code == 2
+    assert "two drivers or more" in result.output
