@@ -5,7 +5,8 @@ one by one, and car 7 gets the same numbers however many there are. Every car ha
 whoever needs numbers of its own forks it by a salt (`fork`, `salt_of`), so that two uses never share a draw.
 
 The hash is the finaliser of SplitMix64 (Steele, Lea and Flood, *Fast splittable pseudorandom number generators*, 2014)
-on the sums of its Weyl sequence. It is not fit for secrets.
+on the sums of its Weyl sequence. It is not fit for secrets. Outside of kernels, hand streams over as numpy's uint64:
+numba takes a Python number for a signed one, and most streams are too large for that.
 """
 
 from __future__ import annotations

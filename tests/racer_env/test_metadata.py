@@ -8,9 +8,11 @@ import pytest
 
 from racer_env.car import DEEPRACER_V4, DEEPRACER_V6, ContinuousActions, DiscreteActions
 from racer_env.errors import MetadataError
-from racer_env.metadata import DEFAULT_ACTIONS, ModelMetadata
+from racer_env.metadata import CAMERAS, DEFAULT_ACTIONS, LIDARS, LidarConfig, ModelMetadata
+from racer_env.sensors import find_sensors
 
 LIST = [{"steering_angle": -30, "speed": 0.6, "index": 0}, {"steering_angle": "15", "speed": 1.2}]
+DISCRETIZED = {"sensor": ["FRONT_FACING_CAMERA", "DISCRETIZED_SECTOR_LIDAR"]}
 BOX = {"steering_angle": {"low": -30, "high": 30}, "speed": {"low": 0.5, "high": 4}}
 
 
@@ -85,9 +87,19 @@ def test_a_file_that_cannot_be_used_gets_one_sentence_with_its_name(text: str, s
     ("keys", "sentence"),
     [
         ({"sensor": ["FRONT_FACING"]}, "sensor 'FRONT_FACING' does not exist; did you mean 'FRONT_FACING_CAMERA'"),
-        ({"sensor": ["LIDAR"]}, "has 0 cameras"),
-        ({"sensor": ["LEFT_CAMERA", "STEREO_CAMERAS"]}, "has 2 cameras"),
-        ({"sensor": ["LEFT_CAMERA", "LIDAR", "SECTOR_LIDAR"]}, "has 2 LiDARs"),
+        ({"sensor": ["LIDAR"]}, "has 0 cameras, but a driver needs exactly one of observation, FRONT_FACING_CAMERA"),
+        ({"sensor": ["LEFT_CAMERA", "STEREO_CAMERAS"]}, r"has 2 cameras \(LEFT_CAMERA and STEREO_CAMERAS\), but"),
+        ({"sensor": ["LEFT_CAMERA"] * 2}, "has 2 cameras"),
+        ({"sensor": ["LEFT_CAMERA", "LIDAR", "SECTOR_LIDAR"]}, r"has 2 LiDARs \(LIDAR and SECTOR_LIDAR\), but"),
+        ({"sensor": ["STATE", "LEFT_CAMERA"]}, "mixes STATE with others"),
+        (DISCRETIZED | {"lidar_config": {"num_sectors": 7}}, "lidar_config.num_sectors is 7, but must be 1, 2, 4, 8"),
+        (DISCRETIZED | {"lidar_config": {"num_sectors": 0}}, "lidar_config.num_sectors is 0, but must"),
+        (
+            DISCRETIZED | {"lidar_config": {"num_values_per_sector": 0}},
+            "num_values_per_sector is 0, but must be a whole",
+        ),
+        (DISCRETIZED | {"lidar_config": {"clipping_dist": 0.1}}, "clipping_dist is 0.1, but must be 0.15 to 12"),
+        (DISCRETIZED | {"lidar_config": [8]}, r"lidar_config is '\[8\]', but must be an object of numbers"),
         ({"training_algorithm": "dqn"}, "training_algorithm is 'dqn'"),
         ({"action_space_type": "continous", "action_space": BOX}, "did you mean 'continuous'"),
         ({"action_space_type": "continuous"}, "must hold steering_angle and speed"),
@@ -100,6 +112,22 @@ def test_a_file_that_cannot_be_used_gets_one_sentence_with_its_name(text: str, s
 def test_a_wrong_value_is_named_with_what_is_allowed(keys: dict[str, Any], sentence: str) -> None:
     with pytest.raises(MetadataError, match=sentence):
         parse(**{"version": 4} | keys)
+
+
+@pytest.mark.parametrize("camera", CAMERAS)
+@pytest.mark.parametrize("lidar", [None, *LIDARS])
+def test_one_camera_and_perhaps_one_lidar_can_be_built(camera: str, lidar: str | None) -> None:
+    names = [camera] + ([lidar] if lidar else [])
+    metadata = parse(version=5, sensor=names)
+    assert [sensor.name for sensor in find_sensors(metadata.sensors, metadata.lidar)] == names
+
+
+def test_a_lidar_config_is_used_by_the_lidar_that_has_one_and_by_no_other() -> None:
+    metadata = parse(version=5, lidar_config={"num_sectors": 16, "clipping_dist": "3"}, **DISCRETIZED)
+    assert LidarConfig.of(metadata.lidar) == LidarConfig(16, 8, 3.0)
+    assert find_sensors(metadata.sensors, metadata.lidar)[1].space().shape == (128,)
+    of_the_car = {"num_sectors": 7, "num_values": 64, "min_angle": -150}
+    assert parse(version=5, sensor=["LEFT_CAMERA", "SECTOR_LIDAR"], lidar_config=of_the_car).lidar == of_the_car
 
 
 def test_a_missing_file_is_told_by_its_path(tmp_path: Path) -> None:
