@@ -54,6 +54,7 @@ bench: install
 
 fidelity: install
 	$(RACER) traces check $(DATA)/traces --tracks $(DATA)/tracks
+	$(BIN)/python -m benchmarks.fidelity $(DATA)
 	$(RACER) camera check $(DATA)/camera/posed --track $(DATA)/tracks/reinvent_base.npy
 
 clean:

@@ -25,14 +25,18 @@ from rich.console import Console
 from rich.progress import track as progress
 from rich.table import Table
 
-from racer_env.car import DEEPRACER_V4
+from benchmarks.fidelity import roll_all
+from racer_env.car import COMMAND, DEEPRACER_V4, car_records
+from racer_env.dynamics import CONTROL_RATE, MOTION, SUBSTEPS, TIME_STEP, advance
 from racer_env.env import RacerEnv
+from racer_env.kernel import Records, records
 from racer_env.reward import RewardFunction
 from racer_env.sensors import find_sensors
 from racer_env.simulator import Simulator
 from racer_env.track import find_track
 
 RUNS = 5
+CARS = 256  #: of a batch
 ORIGINAL = 15.0  #: steps a second: the original's control rate, which its simulator cannot exceed for each worker
 
 Measure = Callable[[], float]
@@ -70,6 +74,36 @@ def car_steps(reward: bool) -> Measure:
         return simulator.n
 
     return partial(rate, work)
+
+
+def car_motion() -> Measure:
+    """Control periods of 256 cars in motion, and nothing else."""
+    motion, command, cars = _slalom()
+    held = np.zeros(CARS, np.bool_)
+
+    def work() -> int:
+        advance(motion, command, cars, held, TIME_STEP, SUBSTEPS)
+        return CARS
+
+    return partial(rate, work)
+
+
+def bicycle_motion() -> Measure:
+    """The same for kinematic bicycles, the cheapest model there is."""
+    motion, command, _ = _slalom()
+
+    def work() -> int:
+        roll_all(motion, command, DEEPRACER_V4.wheelbase, 1.0 / CONTROL_RATE)
+        return CARS
+
+    return partial(rate, work)
+
+
+def _slalom() -> tuple[Records, Records, Records]:
+    """Motion, commands and constants of cars that all steer another way at another speed."""
+    command = records(CARS, COMMAND)
+    command.steering_degrees, command.speed = np.linspace(-30.0, 30.0, CARS), np.linspace(1.0, 3.0, CARS)
+    return records(CARS, MOTION), command, car_records([DEEPRACER_V4] * CARS)
 
 
 def frames(threads: int) -> Measure:
@@ -140,6 +174,8 @@ def rows() -> list[Row]:
     return [
         Row("physics, track, params, one-line reward; 256 cars", "car-steps/s", car_steps(True), "original", ORIGINAL),
         Row("the same without a reward", "car-steps/s", car_steps(False), "original", ORIGINAL),
+        Row("motion alone, 256 cars, one core", "car-steps/s", car_motion(), "goal", 250_000.0),
+        Row("the same", "car-steps/s", car_motion(), "kinematic bicycle", bicycle_motion()),
         Row("camera 160 x 120, one core", "frames/s", frames(1), "original", ORIGINAL),
         Row(f"camera 160 x 120, {cores} cores", "frames/s", frames(cores), "one core", frames(1)),
         Row("one env.step with camera", "steps/s", single_steps(RacerEnv("technical")), *racing),  # type: ignore[arg-type]

@@ -9,10 +9,19 @@ Every step counts, also those that the record cannot decide. A disagreement has 
 
 * ``rounding``: logs keep 4 decimals; one of the poses that round to the recorded one agrees;
 * ``reset``: the car was just put back, and of pose and wheels the record shows one from before it, one from after;
-* ``border``: the deciding hub is within 3 mm of the border; the original reads pose and wheels one after the other,
-  a physics step of 1 ms or two apart, and the body leans on its wheels;
+* ``border``: the deciding hub is near the border; the original reads pose and wheels one after the other while the
+  car drives on, and the body leans on its wheels (`LEAN`, `APART`);
 * ``object``: the car ran into something that the record does not show;
 * ``unexplained``: none of these.
+
+Over the 93,048 recorded steps that the project is measured on, 24 disagree in ``all_wheels_on_track``. With the hubs of
+a level car there were 39: the original stands 1.4 degrees nose up, which moves hubs 37 mm above its origin 0.9 mm back
+(`Car.front_axle`). In the 14 **border** cases left, the deciding hub is within 3 mm of the border at 1 to 2 m/s, mostly
+still inside: now and then the wheels are read milliseconds after the pose. No common delay does better. In the 10
+**reset** cases, the record shows two moments in one row: of 345 episodes of version 6, 12 begin with a row that still
+has the pose at which the car left the track, but in 8 of them wheels from after the reset. Neither stamps nor clocks
+tell which. In a file of 846 steps one such row is more than 0.1 %, so that two short files of version 6 stay below
+99.9 %: 99.77 and 99.53.
 """
 
 from __future__ import annotations
@@ -41,7 +50,8 @@ PROGRESS_TOLERANCE = 0.02  #: points of a lap
 REWARD_TOLERANCE = 1e-3
 LENGTH_TOLERANCE = 0.01  #: m; logs keep 2 decimals
 HALF_DECIMAL = 5e-5  #: m, what rounding to 4 decimals hides
-BORDER = 0.003  #: m, how far a hub may be from where a level car has it at that moment
+LEAN = 0.001  #: m, how far a hub may be from where a level car has it
+APART = 0.005  #: s, how much sooner or later than the pose the wheels may have been read
 START_STEP = 5.0  #: per cent of the lap by which training starts advance
 START_TOLERANCE = 0.05  #: per cent
 CHUNK = 4096  #: params built at once
@@ -107,8 +117,10 @@ def compare(trace: Trace, track: Track, car: Car, reward: RewardFunction | None 
     return Agreement(trace.path.name, len(trace), equal, causes, undecidable)
 
 
-def measure(trace: Trace, track: Track, car: Car, east: float = 0.0, north: float = 0.0) -> tuple[Records, Records]:
-    """Rebuild `MOTION` and `SITUATION` (n,) from the recorded poses, moved by so many metres."""
+def measure(
+    trace: Trace, track: Track, car: Car, east: float | Floats = 0.0, north: float | Floats = 0.0
+) -> tuple[Records, Records]:
+    """Rebuild `MOTION` and `SITUATION` (n,) from the recorded poses, moved by so many metres (all, or each (n,))."""
     rows, n = trace.rows, len(trace)
     motion, seen = records(n, MOTION), records(n, SITUATION)
     motion.yaw = np.radians(rows.yaw)
@@ -247,12 +259,12 @@ def _causes(
 
 
 def _near_border(trace: Trace, track: Track, car: Car, steps: Ints) -> Bools:
-    """Whether moving the car by `BORDER` changes which of its hubs are on the road, for some steps (k,)."""
+    """Whether `LEAN` and `APART` can change which of a car's hubs are on the road, for some steps (k,)."""
     part = Trace(trace.path, trace.rows[steps], trace.fields, trace.rounded)
-    out = np.zeros(len(steps), np.bool_)
+    reach, out = LEAN + APART * part.rows.throttle, np.zeros(len(steps), np.bool_)
     _, here = measure(part, track, car)
     for angle in np.linspace(0.0, 2.0 * np.pi, 16, endpoint=False):
-        for distance in (BORDER / 3.0, BORDER):
+        for distance in (reach / 3.0, reach):
             _, seen = measure(part, track, car, distance * np.cos(angle), distance * np.sin(angle))
             out |= seen.all_wheels_on_track != here.all_wheels_on_track
             out |= seen.is_offtrack != here.is_offtrack

@@ -107,6 +107,8 @@ class Routes:
     """The tracks of a folder of routes (``.npy``), each made when it is first needed."""
 
     def __init__(self, folder: Path):
+        if not folder.is_dir():
+            raise TrackError(f"{folder}: there is no such folder; it must hold the routes (.npy) of the tracks")
         self._folder = folder
         self._lengths = {path: _length(_route(path)) for path in sorted(folder.glob("*.npy"))}
         self._courses: dict[Path, list[Track]] = {}

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from racer_env.dynamics import CONTROL_RATE
 from racer_env.errors import TraceError
 from racer_env.kernel import Ints, Records
 from racer_env.race import Status
@@ -76,7 +77,7 @@ STEP = np.dtype(
         ("progress", np.float64),  # per cent
         ("closest_waypoint", np.int64),
         ("track_len", np.float64),  # m
-        ("tstamp", np.float64),  # s, simulated; before 2021 Unix time
+        ("tstamp", np.float64),  # s, simulated; before 2021 Unix time, before that none: counted from the steps
         ("status", "U16"),
         ("pause_duration", np.float64),  # s of penalty left
         ("obstacle_crash_counter", np.int64),
@@ -199,9 +200,13 @@ def read(path: Path) -> Trace:
     files = _csv_files(path) if path.is_dir() else [path]
     parts = [part for file in files if len(part := parse(_read_text(file), file))]
     if not parts:
-        raise TraceError(f"{path}: holds no recorded step; expected CSV lines or lines with {LOG_MARK}")
+        raise TraceError(_empty(path))
     rows = np.concatenate([part.rows for part in parts]).view(np.recarray)
     return Trace(path, rows, min(part.fields for part in parts), parts[0].rounded)
+
+
+def _empty(path: Path) -> str:
+    return f"{path}: holds no recorded step; expected the lines of a simtrace CSV or lines with {LOG_MARK}"
 
 
 def _read_text(path: Path) -> str:
@@ -228,12 +233,12 @@ def parse(content: str, path: Path) -> Trace:
 
 
 def _logged(content: str) -> Iterator[tuple[int, str]]:
-    """Numbers of the lines that hold a step, and what follows the mark, up to a quote or an escaped line end."""
+    """Numbers of the lines that hold a step, and what follows the mark, up to a quote, escape or colour."""
     for number, line in enumerate(content.split("\n"), start=1):
         at = line.find(LOG_MARK)
         if at >= 0:
             values = _without_commas_in_actions(line[at + len(LOG_MARK) :])
-            yield number, re.split(r'["\\\r]', values, maxsplit=1)[0]
+            yield number, re.split(r'["\\\r\x1b]', values, maxsplit=1)[0]
 
 
 def _listed(content: str) -> Iterator[tuple[int, str]]:
@@ -256,6 +261,8 @@ def _names(header: str, path: Path) -> list[str]:
     names = [known.get(name, name) for name in given]
     names = [ALIASES[name] if ALIASES.get(name, name) not in names else name for name in names]
     missing = [name for name in COLUMNS[:FEWEST] if name not in names]
+    if len(missing) == FEWEST:
+        raise TraceError(_empty(path))
     if missing:
         raise TraceError(f"{path}, line 1: not the header of a simtrace file; it lacks {', '.join(missing)}")
     return names
@@ -274,6 +281,8 @@ def _rows(columns: dict[str, tuple[str, ...]], lines: list[int], path: Path) -> 
     for column, field in zip(COLUMNS, STEP.names or (), strict=True):
         if column in columns:
             rows[field] = _converted(column, columns[column], STEP[field].kind, lines, path)
+    if "tstamp" not in columns:
+        rows.tstamp = rows.steps / CONTROL_RATE
     if "episode_status" not in columns:
         over = np.where(rows.progress >= 100.0, Status.LAP_COMPLETE.label, Status.OFF_TRACK.label)
         rows.status = np.where(rows.done, over, Status.IN_PROGRESS.label)

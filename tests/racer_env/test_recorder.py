@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from racer_env.car import ActionSpace
+from racer_env.car import COMMAND, ActionSpace
 from racer_env.driver import PurePursuit
-from racer_env.kernel import COMPILED, Ints
+from racer_env.kernel import COMPILED, Ints, records
 from racer_env.metadata import DEFAULT_ACTIONS
 from racer_env.race import TIME_TRIAL, Race
 from racer_env.recorder import TraceRecorder
 from racer_env.reward import RewardFunction
 from racer_env.simulator import Simulator
-from racer_env.trace import COLUMNS, HEADER, text
+from racer_env.trace import COLUMNS, HEADER, TraceRow, text
 from racer_env.track import find_track
 
 STEPS = 160 if COMPILED else 80
@@ -96,6 +96,43 @@ def test_actions_are_written_as_an_index_or_as_both_numbers() -> None:
     _, finished = recorded(1, np.full((STEPS, 1, 2), 0.5), space=PurePursuit.actions)
     for row in finished[0][1][1:]:
         assert row["action"] == f"[{row['steer']} {row['throttle']}]"
+
+
+def test_commands_of_cars_that_differ_in_their_actions_are_written_as_numbers() -> None:
+    commands = records(1, COMMAND)
+    commands.steering_degrees, commands.speed = 30.0, 2.0
+    _, finished = recorded(1, [commands] * STEPS)
+    assert {row["action"] for row in finished[0][1][1:]} == {"[30.0 2.0]"}
+
+
+def test_each_of_several_cars_is_recorded_once_and_to_its_own_end() -> None:
+    world = Simulator(find_track("oval"), race=Race(cars=2), n=2)
+    recorder, ends, lengths = TraceRecorder(world), dict[int, int](), dict[int, int]()
+    world.reset()
+    recorder.begin(range(world.n))
+    actions = np.array([4, 2, 2, 0])  # the first and the last turn off at once, the others go straight on
+    for k in range(STEPS):
+        step = world.step(actions)
+        for car, rows in recorder.add(step, actions):
+            assert car not in ends
+            ends[car], lengths[car] = k, len(rows)
+    assert len(ends) == world.n
+    assert len(set(ends.values())) > 1
+    assert lengths == {car: k + 2 for car, k in ends.items()}
+
+
+def test_the_length_of_the_track_is_that_of_each_cars_own() -> None:
+    tracks = [find_track("oval"), find_track("kidney")]
+    world = Simulator(tracks, n=8)
+    recorder = TraceRecorder(world)
+    world.reset()
+    recorder.begin(range(world.n))
+    found: dict[int, list[TraceRow]] = {}
+    for _ in range(STEPS):
+        found |= dict(recorder.add(world.step(np.full(8, 2)), np.full(8, 2)))
+    assert {rows[0].track_len for rows in found.values()} == {track.length for track in tracks}
+    for car, rows in found.items():
+        assert {row.track_len for row in rows} == {world.track_of(car).length}
 
 
 def test_a_penalty_is_recorded_as_it_runs_out() -> None:

@@ -81,8 +81,11 @@ def test_a_track_that_does_not_fit_is_refused(routes: Path, write: Write, tmp_pa
     (routes / "oval.npy").unlink()
     with pytest.raises(TrackError, match="was not driven on far_oval, although the length"):
         open_recordings([elsewhere], routes)
-    with pytest.raises(TrackError, match="there is no route file"):
+    with pytest.raises(TrackError, match="nowhere: there is no such folder"):
         open_recordings([path], tmp_path / "nowhere")
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(TrackError, match="bare: there is no route file"):
+        open_recordings([path], tmp_path / "bare")
     np.save(routes / "broken.npy", np.zeros(3))
     with pytest.raises(TrackError, match=r"broken\.npy"):
         open_recordings([path], routes)

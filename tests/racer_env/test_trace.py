@@ -43,14 +43,14 @@ def refusal(content: str) -> str:
 
 
 @pytest.mark.parametrize("fields", range(14, 20))
-def test_every_generation_is_read_and_what_it_lacks_is_zero(fields: int) -> None:
+def test_every_generation_is_read_and_what_it_lacks_is_filled_in(fields: int) -> None:
     trace = of(header(fields) + line(fields, yaw="178.0"))
     row = trace.rows[0]
     assert (len(trace), trace.fields, trace.rounded) == (1, fields, False)
     assert (row.episode, row.steps, row.x, row.closest_waypoint) == (3, 2.0, -1.4431744, 1)
     assert (row.done, row.all_wheels_on_track, row.status) == (False, True, "in_progress")
     assert row.yaw == 178.0
-    assert row.tstamp == (36.231 if fields > 14 else 0.0)
+    assert row.tstamp == (36.231 if fields > 14 else 2.0 / 15.0)
     assert row.wall_clock == (1773215987.7159088 if fields == 19 else 0.0)
 
 
@@ -67,6 +67,11 @@ def test_a_log_holds_the_same_steps_among_other_lines(fields: int) -> None:
 
 def test_a_line_of_a_log_may_be_quoted_by_whoever_exported_it() -> None:
     assert of('123,"SIM_TRACE_LOG:' + line(17).strip() + '\\n"\n').rows[0].pause_duration == 0.0
+
+
+def test_a_line_of_a_log_may_be_coloured_or_stamped() -> None:
+    coloured = "2022-03-04 \x1b[32m[INFO] SIM_TRACE_LOG:" + line(17).strip() + "\x1b[0m\n"
+    assert of(coloured).rows.tolist() == of("SIM_TRACE_LOG:" + line(17)).rows.tolist()
 
 
 def test_files_need_no_header_and_may_have_other_columns_and_names() -> None:
@@ -130,7 +135,9 @@ def test_a_line_that_was_cut_off_is_refused() -> None:
 
 
 def test_a_file_of_something_else_is_refused() -> None:
-    assert refusal("name,colour\ncar,red\n").startswith("a.csv, line 1: not the header of a simtrace file; it lacks")
+    assert refusal("name,colour\ncar,red\n").startswith("a.csv: holds no recorded step; expected")
+    lacking = header(19).replace("yaw,", "").replace("progress", "share")
+    assert refusal(lacking) == "a.csv, line 1: not the header of a simtrace file; it lacks yaw, progress"
 
 
 def test_a_folder_is_read_in_the_order_of_its_numbers(tmp_path: Path) -> None:
@@ -157,7 +164,7 @@ def test_nothing_to_read_is_refused_with_one_sentence(tmp_path: Path) -> None:
     for path, said in ((tmp_path / "none", "no such file or folder"), (tmp_path, "no trace below this folder")):
         with pytest.raises(TraceError, match=said):
             find_traces(path)
-    with pytest.raises(TraceError, match="not the header"):
+    with pytest.raises(TraceError, match="holds no recorded step"):
         read(tmp_path / "a.log")
     (tmp_path / "a.csv").write_text(HEADER)
     with pytest.raises(TraceError, match="holds no recorded step"):
