@@ -45,6 +45,7 @@ BODY = np.dtype(
         ("red", np.float64),  # 0 to 1, colour of its surface
         ("green", np.float64),
         ("blue", np.float64),
+        ("transparency", np.float64),  # 0 to 1; a car that serves a penalty blinks
         ("solid", np.bool_),  # can be run into; a car that serves a penalty can not
         ("station", np.float64),  # m along the centre line
         ("distance_from_center", np.float64),  # m

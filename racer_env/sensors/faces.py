@@ -29,6 +29,7 @@ class Faces(NamedTuple):
     edges: Floats  #: (f, 5, 4) rows where they begin and end, column at row 0, columns for each row
     counts: Ints  #: (f,) of edges
     shades: Floats  #: (f, c) 0 to 255
+    opacity: Floats  #: (f,) share of what is behind that they hide
 
 
 class Span(NamedTuple):
@@ -44,7 +45,11 @@ class Span(NamedTuple):
 def room_for(count: int, channels: int) -> Faces:
     """Make room for faces in a picture of so many channels."""
     return Faces(
-        np.empty((count, 2)), np.empty((count, CORNERS, 4)), np.empty(count, np.int64), np.empty((count, channels))
+        np.empty((count, 2)),
+        np.empty((count, CORNERS, 4)),
+        np.empty(count, np.int64),
+        np.empty((count, channels)),
+        np.ones(count),
     )
 
 
@@ -83,7 +88,7 @@ def paint(faces: Faces, count: int, picture: Picture) -> None:
             if top < bottom:
                 span = _cover(faces.edges[f], faces.counts[f], top, bottom, steps)
                 first, end = min(first, span.first), max(end, span.end)
-                _lay(faces.shades[f], span, steps, left, light)
+                _lay(faces.shades[f], faces.opacity[f], span, steps, left, light)
         for channel in range(channels):
             for k in range(first, end):
                 was = float(picture[r, k, channel])
@@ -123,24 +128,26 @@ def _cover(edges: Floats, count: int, top: float, bottom: float, steps: Floats) 
 
 
 @kernel
-def _lay(shades: Floats, span: Span, steps: Floats, left: Floats, light: Floats) -> None:
+def _lay(shades: Floats, opacity: float, span: Span, steps: Floats, left: Floats, light: Floats) -> None:
     """Give each pixel of a row the shade of a face for what it covers of what is left; clears the steps."""
-    cover = _lay_edge(shades, span.first, span.full, 0.0, steps, left, light)
+    cover = _lay_edge(shades, opacity, span.first, span.full, 0.0, steps, left, light)
     for channel in range(len(shades)):
         for k in range(span.full, span.broken):
-            light[channel, k] += left[k] * shades[channel]
+            light[channel, k] += opacity * left[k] * shades[channel]
     for k in range(span.full, span.broken):
-        left[k] = 0.0
-    _lay_edge(shades, span.broken, span.end, cover, steps, left, light)
+        left[k] *= 1.0 - opacity
+    _lay_edge(shades, opacity, span.broken, span.end, cover, steps, left, light)
     steps[span.end], steps[span.end + 1] = 0.0, 0.0
 
 
 @kernel
-def _lay_edge(shades: Floats, first: int, end: int, cover: float, steps: Floats, left: Floats, light: Floats) -> float:
+def _lay_edge(
+    shades: Floats, opacity: float, first: int, end: int, cover: float, steps: Floats, left: Floats, light: Floats
+) -> float:
     for k in range(first, end):
         cover += steps[k]
         steps[k] = 0.0
-        taken = min(max(cover, 0.0), left[k])
+        taken = min(opacity * max(cover, 0.0), left[k])
         left[k] -= taken
         for channel in range(len(shades)):
             light[channel, k] += taken * shades[channel]

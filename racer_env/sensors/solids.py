@@ -186,6 +186,7 @@ def _add_body(body: Records, eye: Eye, faces: Faces, found: int) -> int:
             corners = _project(block, axis, is_high, body, eye, points, spots)
             if corners > 2 and add_face(spots, corners, eye.height, eye.width, faces, found):
                 _shade(light * block[6], light * block[7], body, faces.shades[found])
+                faces.opacity[found] = 1.0 - body.transparency
                 found += 1
     return found
 

@@ -179,3 +179,10 @@ def test_what_is_too_near_is_cut_off() -> None:
     assert not (seen(bodies) < 255)[:, 80:].any()
     for ahead in np.linspace(-0.3, 0.3, 7):
         seen(world((Kind.CAR, float(ahead), 0.05, 1.0)))
+
+
+def test_a_transparent_body_is_a_mixture_of_itself_and_what_is_behind_it() -> None:
+    bodies = world((Kind.BOX, 1.0, 0.0, 0.3))
+    whole, behind = seen(bodies), 255
+    bodies.transparency = 0.7
+    np.testing.assert_allclose(seen(bodies), 0.3 * whole + 0.7 * behind, atol=1.5)
