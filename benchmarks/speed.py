@@ -82,7 +82,7 @@ def car_motion() -> Measure:
     held = np.zeros(CARS, np.bool_)
 
     def work() -> int:
-        advance(motion, command, cars, held, TIME_STEP, SUBSTEPS)
+        advance(motion, command, cars, held, np.full(len(motion), TIME_STEP), SUBSTEPS)
         return CARS
 
     return partial(rate, work)

@@ -15,9 +15,10 @@ import math
 from enum import IntEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from racer_env.geometry import Geometry, left_of_centre, project
-from racer_env.kernel import Ints, Records, kernel
+from racer_env.kernel import Floats, Ints, Records, kernel
 
 
 class Kind(IntEnum):
@@ -66,11 +67,22 @@ CAR_SIZE = (0.324, 0.188, 0.195)  #: m, length, width and height of a car's body
 CAR_RECTANGLE = (0.32352, 0.1961)  #: m, length and width of what must not be touched
 BOX_RECTANGLE = (0.5, 0.4)
 
+LEAST_OPACITY, BLINK = 0.3, 0.5  #: of a car that serves a penalty; s from one blink to the next
+
 #: What a camera that looks for objects sees (``markov/cameras/frustum.py``): m, rad.
 NEAR, FAR, HALF_WIDTH, HALF_HEIGHT = 0.2, 300.0, math.tan(0.565), 0.75 * math.tan(0.565)
 CAMERA_AHEAD, CAMERA_ABOVE, CAMERA_PITCH = 0.14529379, 0.13032555, 0.2618
 
 _NONE, _BOT = int(Kind.NONE), int(Kind.BOT)
+
+
+def blinking(penalty: npt.ArrayLike) -> Floats:
+    """Opacity of cars that have so many seconds of a penalty left: they fade out and in again, twice a second.
+
+    That they do is the original's (``BLINK_MIN_ALPHA``, ``BLINK_INTERVAL``), the shape between the ends is a guess.
+    """
+    share: Floats = np.abs(2.0 * (np.asarray(penalty) % BLINK) / BLINK - 1.0)
+    return LEAST_OPACITY + (1.0 - LEAST_OPACITY) * share
 
 
 @kernel

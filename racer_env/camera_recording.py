@@ -2,7 +2,8 @@
 
 A folder of them has a ``poses.csv`` with the columns ``img`` (file name), ``x`` and ``y`` (m, front point of the car,
 as reward functions see it), ``heading`` (degrees) and, if there are such, ``steps`` (rows with 0 have no state and are
-left out), ``run`` and ``sim_time`` (s).
+left out), ``run`` and ``sim_time`` (s). Rows follow each other while their steps count up by one in the same run;
+without times, they are taken to be 1/15 s apart.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
+from scipy.interpolate import PchipInterpolator  # type: ignore[import-untyped]
 
 from racer_env.errors import RacerError
-from racer_env.kernel import Floats
+from racer_env.kernel import Floats, Ints
 
 Pictures = npt.NDArray[np.uint8]
 
 POSES = "poses.csv"
+RATE = 15.0  #: Hz, of steps and pictures
 
 
 class RecordingError(RacerError):
@@ -45,8 +48,8 @@ class Recording:
     pictures: Pictures  #: (n, h, w, 3)
     compressions: tuple[Compression | None, ...]  #: (n,) None where the pixels did not come straight from a JPEG
     poses: Floats  #: (n, 3) front point x, y (m) and yaw (rad)
-    following: Floats  #: (n, 3) the pose recorded next, not a number where there is none
-    period: float | None  #: s, median time from a pose to the next
+    times: Floats  #: (n,) s, of the poses
+    stretches: Ints  #: (n,) number of the stretch of rows that follow each other
 
 
 def read_recording(folder: Path, size: tuple[int, int] = (160, 120)) -> Recording:
@@ -67,18 +70,30 @@ def read_recording(folder: Path, size: tuple[int, int] = (160, 120)) -> Recordin
         for key, default in (("run", 0.0), ("steps", math.nan), ("sim_time", math.nan))
     )
     steps = np.where(np.isnan(steps), np.arange(len(rows)), steps)
-    joined = (np.diff(runs) == 0.0) & (np.diff(steps) == 1.0)
-    following = np.full_like(poses, np.nan)
-    following[:-1][joined] = poses[1:][joined]
-    spans = np.diff(times)[joined]
+    times = np.where(np.isnan(times), steps / RATE, times)
+    broken = (np.diff(runs) != 0.0) | (np.diff(steps) != 1.0) | (np.diff(times) <= 0.0)
     return Recording(
         names=tuple(row["img"] for row in rows),
         pictures=np.stack([picture for picture, _ in shots]),
         compressions=tuple(compression for _, compression in shots),
         poses=poses,
-        following=following,
-        period=float(np.median(spans)) if spans.size and np.isfinite(spans).all() else None,
+        times=times,
+        stretches=np.concatenate(([0], np.cumsum(broken))),
     )
+
+
+def poses_at(recording: Recording, times: Floats) -> Floats:
+    """Poses (n, 3) at other times (n,), s, each within its stretch; not numbers before its first and after its last.
+
+    Interpolated by monotone cubics (Fritsch and Carlson), which do not overshoot.
+    """
+    poses = np.full_like(recording.poses, np.nan)
+    for stretch in np.unique(recording.stretches):
+        here = np.flatnonzero(recording.stretches == stretch)
+        if here.size > 1:
+            known = np.column_stack((recording.poses[here, :2], np.unwrap(recording.poses[here, 2])))
+            poses[here] = PchipInterpolator(recording.times[here], known, extrapolate=False)(times[here])
+    return poses
 
 
 def _rows(file: Path) -> list[dict[str, str]]:

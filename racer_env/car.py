@@ -22,11 +22,11 @@ from racer_env.kernel import Records, records
 #: What was asked of a car, exactly as the action space says it: degrees (left positive) and metres a second.
 COMMAND = np.dtype([("steering_degrees", np.float64), ("speed", np.float64)], align=True)
 
-#: The original clips a command only where it reaches the motors (spec/simulator.md 2.3).
+#: The original clips a command only where it reaches the motors (``markov/agent_ctrl/constants.py``).
 MAX_STEERING_DEGREES = 30.0
 MIN_SPEED, MAX_SPEED = 0.1, 4.0
 
-#: Middle of the axles to the point whose position reward functions see (spec/simulator.md 1.3).
+#: Middle of the axles to the point whose position reward functions see (``RELATIVE_POSITION_OF_FRONT_OF_CAR``).
 FRONT_POINT = 0.14
 
 
@@ -37,7 +37,9 @@ class Car:
     name: str
     version: int  #: the ``version`` of model_metadata.json that this car stands for
     wheelbase: float = 0.163974  #: m, front axle to rear axle
-    front_axle: float = 0.082311  #: m, ahead of the middle, from which poses count; the rear axle is a wheelbase behind
+    #: m, ahead of the middle, from which poses count; the rear axle is a wheelbase behind. The original's model has
+    #: 0.0823; standing 1.4 degrees nose up, as it does, moves its hubs back, and recordings agree with that.
+    front_axle: float = 0.0814
     front_track_width: float = 0.159202  #: m, left hub to right hub
     rear_track_width: float = 0.1621  #: m, left hub to right hub
     length: float = 0.32352  #: m, of the rectangle that crashes
@@ -48,6 +50,7 @@ class Car:
     steering_lag: float = 0.16  #: s, steering command to steering angle
     steering_gain: float = 1.0  #: steering angle over commanded angle
     steering_kick: float = 0.0  #: rad, jump of the angle towards a new command, at most
+    steering_offset: float = 0.0  #: rad, of the front wheels to the left when they are to stand straight
     steering_compliance: float = 0.0  #: rad s²/m, angle lost for each m/s² that the front wheels push sideways
     wheel_lag: float = 0.01  #: s, speed command to wheel speed
     wheel_gain: float = 1.03  #: speed of the wheels' rims over commanded speed, near standstill
@@ -57,7 +60,9 @@ class Car:
     grip_across: float = 4.9  #: m/s², across themselves at most
     slip_along: float = 0.1  #: m/s, slip at which friction would reach the grip if it stayed proportional
     slip_across: float = 0.1  #: m/s
+    slip_rise: float = 0.0  #: growth of `slip_along` with the wheels' speed
     slip_bend: float = 2.0  #: how early friction bends away from proportional: 0 late, 2 from the start
+    grip_press: float = 0.0  #: share of grip across that a wheel gains when it slides along itself
     gyration: float = 0.11  #: m, radius of gyration about the vertical
     yaw_damping: float = 0.0  #: 1/s, of the yaw rate, beyond what the wheels do
     axle_lock: float = 1.0  #: 1 if left and right wheels turn equally fast, 0 with free differentials
@@ -122,28 +127,31 @@ def car_records(cars: Sequence[Car]) -> Records:
 #: Gazebo 11, effort controllers: the console from 2020 to 2022. The steering lag is about the d/p of its servo's PD
 #: controller; the kick is what such a controller, at its effort limit, would make of a step.
 #: ``racer traces fit traces/v4_* --tracks tracks -o deepracer_v4.toml`` finds them: begun at these numbers, it
-#: moves none of the three cars' by more than about one and a half of the deviations given.
+#: moves none of the three cars' by more than the deviation given.
 DEEPRACER_V4 = Car(
     name="deepracer_v4",
     version=4,
     effective_wheelbase=0.21,
     understeer=0.05,
-    command_delay=0.0009,  # ± 0.0009
-    steering_lag=0.516,  # ± 0.004
-    steering_gain=0.892,  # ± 0.009
-    steering_kick=0.0319,  # ± 0.0004
-    steering_compliance=0.0043,  # ± 0.0014
-    wheel_lag=0.012,  # ± 0.0011
-    wheel_gain=1.055,  # ± 0.004
-    wheel_droop=0.0176,  # ± 0.002
-    top_speed=3.885,  # ± 0.026
-    grip_along=3.78,  # ± 0.05
-    grip_across=3.20,  # ± 0.03
-    slip_along=0.455,  # ± 0.016
-    slip_across=0.02,  # at its limit
-    slip_bend=0.56,  # ± 0.13
-    gyration=0.1157,  # ± 0.002
-    yaw_damping=0.19,  # ± 0.06
+    command_delay=0.0023,  # ± 0.0009
+    steering_lag=0.479,  # ± 0.004
+    steering_gain=0.838,  # ± 0.009
+    steering_kick=0.0325,  # ± 0.0004
+    steering_offset=0.0091,  # ± 0.0004
+    steering_compliance=0.0016,  # ± 0.0015
+    wheel_lag=0.0068,  # ± 0.0012
+    wheel_gain=1.071,  # ± 0.003
+    wheel_droop=0.018,  # ± 0.0013
+    top_speed=4.0,  # what 4 m/s asks for
+    grip_along=3.80,  # ± 0.07
+    grip_across=2.72,  # ± 0.05
+    slip_along=0.380,  # ± 0.014
+    slip_across=0.0206,  # ± 0.0014
+    slip_rise=0.119,  # ± 0.010
+    slip_bend=0.108,  # ± 0.10
+    grip_press=0.403,  # ± 0.032
+    gyration=0.1298,  # ± 0.0018
+    yaw_damping=0.38,  # ± 0.07
 )
 
 #: Gazebo 11, position and velocity controllers: the console and local training from 2022 to 2025. The wheels stand
@@ -154,21 +162,24 @@ DEEPRACER_V5 = Car(
     version=5,
     effective_wheelbase=0.22,
     understeer=0.07,
-    command_delay=0.0066,  # ± 0.0002
+    command_delay=0.0069,  # ± 0.0002
     steering_lag=0.003,  # at its limit
-    steering_gain=1.104,  # ± 0.010
-    steering_compliance=0.0287,  # ± 0.0013
-    wheel_lag=0.008,  # ± 0.0006
-    wheel_gain=1.111,  # ± 0.005
-    wheel_droop=0.0369,  # ± 0.0021
-    top_speed=3.602,  # ± 0.003
+    steering_gain=1.157,  # ± 0.012
+    steering_offset=0.0040,  # ± 0.0011
+    steering_compliance=0.0310,  # ± 0.0016
+    wheel_lag=0.0044,  # ± 0.0007
+    wheel_gain=1.109,  # ± 0.005
+    wheel_droop=0.0342,  # ± 0.0022
+    top_speed=3.618,  # ± 0.003
     grip_along=3.63,  # ± 0.03
-    grip_across=3.53,  # ± 0.03
-    slip_along=0.120,  # ± 0.009
-    slip_across=0.0327,  # ± 0.004
-    slip_bend=2.88,  # ± 0.34
-    gyration=0.1195,  # ± 0.0008
-    yaw_damping=0.73,  # ± 0.06
+    grip_across=2.57,  # ± 0.03
+    slip_along=0.232,  # ± 0.010
+    slip_across=0.0639,  # ± 0.004
+    slip_rise=0.0425,  # ± 0.006
+    slip_bend=0.507,  # ± 0.08
+    grip_press=0.550,  # ± 0.025
+    gyration=0.1220,  # ± 0.0009
+    yaw_damping=0.90,  # ± 0.07
 )
 
 #: Gazebo Harmonic, velocity controllers: DeepRacer on AWS and simapp 6. Its controllers run at 60 Hz, which may be the
@@ -180,19 +191,20 @@ DEEPRACER_V6 = Car(
     version=6,
     effective_wheelbase=0.29,
     understeer=0.01,
-    command_delay=0.016,  # ± 0.0005
-    steering_lag=0.1535,  # ± 0.002
-    steering_gain=0.913,  # ± 0.015
-    wheel_lag=0.0033,  # ± 0.0027
-    wheel_gain=1.030,  # ± 0.0013
+    command_delay=0.0162,  # ± 0.0005
+    steering_lag=0.1606,  # ± 0.0016
+    steering_gain=0.928,  # ± 0.015
+    steering_offset=0.0044,  # ± 0.0005
+    wheel_lag=0.002,  # at its limit
+    wheel_gain=1.030,  # ± 0.0012
     top_speed=4.12,  # what 4 m/s asks for; no record comes near
-    grip_along=12.4,  # ± 0.4
-    grip_across=19.6,  # ± 1.4
-    slip_along=0.0437,  # ± 0.009
-    slip_across=0.0580,  # ± 0.007
-    slip_bend=1.16,  # ± 0.9
-    gyration=0.1907,  # ± 0.009
-    yaw_damping=3.05,  # ± 0.6
+    grip_along=12.3,  # ± 0.4
+    grip_across=20.6,  # ± 2.1
+    slip_along=0.040,  # ± 0.011
+    slip_across=0.0577,  # ± 0.008
+    slip_bend=1.76,  # ± 1.3
+    gyration=0.1702,  # ± 0.007
+    yaw_damping=4.04,  # ± 0.8
 )
 
 #: The real car. Nobody has identified one from recordings here: these are its data sheet and measured parts where
@@ -263,7 +275,7 @@ def find_car(name: str) -> Car:
 
 
 def car_of_version(version: float) -> Car:
-    """Give the car that the simulator of a ``model_metadata.json`` version drives (spec/simulator.md 2.4)."""
+    """Give the car that the simulator of a ``model_metadata.json`` version drives."""
     return DEEPRACER_V6 if version >= 6 else DEEPRACER_V5 if version >= 5 else DEEPRACER_V4
 
 

@@ -17,6 +17,7 @@ from racer_env.dynamics import CONTROL_RATE
 from racer_env.errors import RacerError
 from racer_env.metadata import DEFAULT_ACTIONS, ModelMetadata
 from racer_env.race import Race, Status, find_race, truncated
+from racer_env.randomisation import Randomisation, find_level
 from racer_env.reward import RewardFunction, try_reward
 from racer_env.sensors import Sensor, find_sensors
 from racer_env.simulator import Observations, Simulator
@@ -35,6 +36,7 @@ def make_simulator(
     race: str | Race,
     n: int,
     cars: int = 1,
+    randomisation: str | Randomisation = "none",
 ) -> Simulator:
     """Make a simulator of `n` worlds of what a Gymnasium user writes, its reward function tried.
 
@@ -50,6 +52,7 @@ def make_simulator(
         _reward(reward_function, n * cars),
         n,
         actions=_actions(action_space),
+        randomisation=find_level(randomisation) if isinstance(randomisation, str) else randomisation,
     )
     if simulator.reward:
         from racer_env.situations import trial  # noqa: PLC0415
@@ -121,6 +124,7 @@ class RacerEnv(gymnasium.Env[Observations, Any]):
         action_space: path of a ``model_metadata.json``, or an action space; five actions by default.
         race: rules of an episode: ``time_trial``, ``object_avoidance``, ``head_to_bot``, or a `Race`.
         render_mode: ``human`` opens a window, ``rgb_array`` gives pictures (h, w, 3).
+        randomisation: what differs from episode to episode: ``none``, ``original``, ``mild``, ``strong``, or a value.
 
     Raises:
         RacerError: an argument cannot be used; one sentence says why.
@@ -137,9 +141,12 @@ class RacerEnv(gymnasium.Env[Observations, Any]):
         action_space: str | Path | ActionSpace | None = None,
         race: str | Race = "time_trial",
         render_mode: str | None = None,
+        randomisation: str | Randomisation = "none",
     ):
         check_render_mode(render_mode, self.metadata["render_modes"])
-        self.simulator = make_simulator(track, reward_function, sensors, car, action_space, race, 1)
+        self.simulator = make_simulator(
+            track, reward_function, sensors, car, action_space, race, 1, randomisation=randomisation
+        )
         self.render_mode = render_mode
         self.action_space = action_space_of(self.simulator.actions)
         self.observation_space: spaces.Dict = observation_space_of(self.simulator.sensors)  # type: ignore[assignment]

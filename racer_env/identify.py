@@ -40,6 +40,7 @@ FREE: Mapping[str, tuple[float, float]] = {
     "steering_lag": (0.003, 0.8),
     "steering_gain": (0.6, 1.3),
     "steering_kick": (0.0, 0.1),
+    "steering_offset": (-0.05, 0.05),
     "steering_compliance": (0.0, 0.1),
     "wheel_lag": (0.002, 0.2),
     "wheel_gain": (0.9, 1.25),
@@ -48,16 +49,19 @@ FREE: Mapping[str, tuple[float, float]] = {
     "grip_along": (1.5, 25.0),
     "grip_across": (1.5, 25.0),
     "slip_along": (0.02, 0.9),
-    "slip_across": (0.02, 0.9),
+    "slip_across": (0.01, 0.9),
+    "slip_rise": (0.0, 0.4),
     "slip_bend": (0.0, 6.0),
+    "grip_press": (0.0, 1.0),
     "gyration": (0.06, 0.2),
     "yaw_damping": (0.0, 10.0),
 }
 
 #: What recordings of a generation cannot tell, because nothing in them depends on it.
 HIDDEN: Mapping[int, tuple[str, ...]] = {
+    4: ("top_speed",),
     5: ("steering_kick",),
-    6: ("steering_kick", "steering_compliance", "wheel_droop", "top_speed"),
+    6: ("steering_kick", "steering_compliance", "wheel_droop", "top_speed", "slip_rise", "grip_press"),
 }
 
 #: What a fit changes of an estimator.
@@ -65,9 +69,9 @@ GAINS = ("speed", "lateral_speed", "yaw_rate", "steering")
 
 #: How the original's generations time their rows, and how far each error is trusted there.
 ESTIMATORS: Mapping[int, Estimator] = {
-    4: Estimator(follow=0.15, speed=0.11, lateral_speed=0.54, yaw_rate=0.48, steering=0.90),
-    5: Estimator(follow=0.12, speed=0.24, lateral_speed=1.30, yaw_rate=0.61, steering=0.0),
-    6: Estimator(period=0.066, follow=0.8, speed=-0.34, lateral_speed=0.46, yaw_rate=-0.06, steering=0.24),
+    4: Estimator(follow=0.15, speed=0.10, lateral_speed=0.79, yaw_rate=0.37, steering=0.81),
+    5: Estimator(follow=0.12, speed=0.21, lateral_speed=1.18, yaw_rate=0.59, steering=0.0),
+    6: Estimator(period=0.066, follow=0.8, speed=-0.31, lateral_speed=0.42, yaw_rate=-0.05, steering=0.17),
 }
 
 
@@ -272,7 +276,7 @@ class _Problem:
         pulls = (weights * residuals)[:, None] * slopes
         clusters = np.stack([np.bincount(episode, weights=column) for column in pulls.T], axis=1)
         bend = np.linalg.pinv(slopes.T @ (weights[:, None] * slopes))
-        deviation = np.sqrt(np.diag(bend @ (clusters.T @ clusters) @ bend))
+        deviation = np.sqrt(np.maximum(np.diag(bend @ (clusters.T @ clusters) @ bend), 0.0))
         return dict(zip(self.free, (deviation[: len(self.free)] * self.range).tolist(), strict=True))
 
 

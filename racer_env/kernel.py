@@ -3,12 +3,21 @@
 ``RACER_NO_JIT=1`` in the environment leaves every kernel a Python function, so that debuggers and coverage reach
 it. Kernels work on numpy record arrays: ``car = cars[i]`` is a reference in both modes, and writing its fields
 writes the array.
+
+What is compiled is kept on disk. Numba asks only whether the file of a kernel is still the same, although the kernels
+that it calls and the constants that it reads, which may be in other files, are compiled into it; so the place on disk
+is another one whenever any of these files has changed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
+import shutil
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -24,6 +33,35 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 COMPILED = os.environ.get("RACER_NO_JIT", "0") != "1"
+STALE_DAYS = 7  #: after which kernels of other versions of the files are removed
+
+
+def _fingerprint(package: Path) -> str:
+    """Hash of what makes the kernels: the files that hold any, and those from which these import."""
+    files = {".".join(path.relative_to(package).with_suffix("").parts): path for path in package.rglob("*.py")}
+    texts = {name: path.read_bytes() for name, path in files.items()}
+    holders = [name for name, text in texts.items() if b"kernel\ndef " in text]
+    imports = (found for name in holders for found in re.findall(rb"from racer_env\.([\w.]+) import", texts[name]))
+    imported = {found.decode() for found in imports}
+    used = sorted(imported.intersection(texts).union(holders))
+    return hashlib.sha256(b"".join(name.encode() + texts[name] for name in used)).hexdigest()[:16]
+
+
+def _keep_kernels() -> None:
+    """Tell numba where kernels are kept: below NUMBA_CACHE_DIR, beside the package, or at home if that is read-only."""
+    package = Path(__file__).resolve().parent
+    beside = package / "__pycache__"
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    parent = Path(given) if given else beside if os.access(package, os.W_OK) else Path.home() / ".cache" / "racer"
+    ours = parent / f"kernels-{_fingerprint(package)}"
+    for other in parent.glob("kernels-*"):
+        if other != ours and time.time() - other.stat().st_mtime > STALE_DAYS * 86400:
+            shutil.rmtree(other, ignore_errors=True)
+    numba.config.CACHE_DIR = str(ours)  # type: ignore[attr-defined]
+
+
+if COMPILED:
+    _keep_kernels()
 
 #: A range whose turns run on several cores when the kernel is compiled with `parallel_kernel`.
 prange = numba.prange if COMPILED else range

@@ -9,8 +9,8 @@ there, and standing still lasts as long as recorded.
 Open loop (`racer_env.windows`) tells where a second of commands leads: there an error of the angle grows, and one of
 the speed hardly shows. Here it is the other way round.
 
-On re:Invent 2018, laps take 0.97 (version 4: 51 laps), 0.97 (version 5: 18) and 0.99 (version 6: 2) of the time that
-the original recorded, and 0.93 to 1.00 in the recordings of other tracks (medians). A part of what is missing is way:
+On re:Invent 2018, laps take 0.96 (version 4: 51 laps), 0.97 (version 5: 18) and 0.99 (version 6: 2) of the time that
+the original recorded, and single ones 0.94 to 1.01. A part of what is missing is way:
 pure pursuit weaves less than a trained driver, so that its laps are 1 to 3 % shorter. The rest is speed. Open loop it
 is right within 1 % in all these recordings but the slowest; but a trained driver throws the wheels from one end to the
 other and loses some speed by it, which this one does not.
@@ -33,7 +33,7 @@ from racer_env.race import Status
 from racer_env.recording import Recording
 from racer_env.trace import Trace
 
-LOOK_AHEAD = 0.4  #: s; with less, v4 loses its line, with more, all cut corners
+LOOK_AHEAD = 0.45  #: s; with less, v4 loses its line, with more, all cut corners
 NEAREST = 0.3  #: m, to the point that is steered at, at least
 QUICKER = 0.15  #: s, the lag of the steering that the driver aims for by asking for more
 SEARCHED = 1.0  #: m of the line ahead in which the car is looked for

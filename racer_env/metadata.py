@@ -19,7 +19,7 @@ CAMERAS = ("observation", "FRONT_FACING_CAMERA", "LEFT_CAMERA", "STEREO_CAMERAS"
 DISCRETIZED = "DISCRETIZED_SECTOR_LIDAR"  #: the only one for which the simulator reads ``lidar_config``
 LIDARS = ("LIDAR", "SECTOR_LIDAR", DISCRETIZED)
 STATE, OBJECTS = "STATE", "OBJECTS"
-EXACT = (STATE, OBJECTS)  #: our own vectors, for experiments: the first alone, or both; no car can run them
+PRIVILEGED = (STATE, OBJECTS)  #: our own vectors, for experiments: the first alone, or both; no car can run them
 NETWORKS = (
     "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW",
     "DEEP_CONVOLUTIONAL_NETWORK",
@@ -151,7 +151,7 @@ def _sensors(names: Any) -> tuple[str, ...]:
     if names in ([STATE], [STATE, OBJECTS]):
         return tuple(names)
     for name in names:
-        if name in EXACT:
+        if name in PRIVILEGED:
             raise MetadataError(
                 f"sensor {names} mixes {name} with others, but {STATE} must be alone, or be followed by {OBJECTS} alone"
             )

@@ -9,17 +9,17 @@ line. Of the original's mistakes, the least distance that shrinks from reset to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from racer_env.bodies import BOX_RECTANGLE, CAR_RECTANGLE, CAR_SIZE, Kind, locate
+from racer_env.bodies import BODY, BOX_RECTANGLE, CAR_RECTANGLE, CAR_SIZE, Kind, locate
 from racer_env.dynamics import CONTROL_RATE
 from racer_env.errors import RacerError, nearest
 from racer_env.geometry import Geometry, lane_pose
-from racer_env.kernel import Floats, Ints, Records, kernel
+from racer_env.kernel import Floats, Ints, Records, kernel, records
 from racer_env.randomness import Streams, below, between, fork, salt_of
 
 INNER, OUTER = 1, -1  #: lanes, as the original numbers them
@@ -116,6 +116,29 @@ def give_shape(bodies: Records, shape: Shape) -> None:
     bodies.red, bodies.green, bodies.blue = shape.colour
 
 
+#: Colours of race cars, red, green and blue, by their place in a world.
+CAR_COLOURS = (
+    (0.10, 0.10, 0.12),
+    (0.75, 0.12, 0.12),
+    (0.12, 0.30, 0.75),
+    (0.90, 0.75, 0.15),
+    (0.15, 0.55, 0.25),
+    (0.50, 0.20, 0.60),
+    (0.85, 0.85, 0.85),
+    (0.90, 0.45, 0.60),
+)
+
+
+def make_bodies(worlds: int, cars: int, shapes: Sequence[Shape]) -> Records:
+    """The bodies (w, b) of worlds, all at the origin."""
+    out = records((worlds, cars + len(shapes)), BODY)
+    for k, colour in enumerate(CAR_COLOURS[:cars]):
+        give_shape(out[:, k], Shape(Kind.CAR, CAR_SIZE, CAR_RECTANGLE, colour))
+    for k, shape in enumerate(shapes):
+        give_shape(out[:, cars + k], shape)
+    return out
+
+
 class Layout(NamedTuple):
     """How a row of bodies is put down, as the kernel reads it."""
 
@@ -151,6 +174,17 @@ def _layout(first: int, count: int, least_gap: float, length: float, random: boo
             f"at most {int(max(end - start, 0.0) / least_gap) + 1} do"
         )
     return Layout(first, count, start, end, least_gap, random, 0.0, 0.0, 0.0)
+
+
+def populate(
+    world: Records, obstacles: Obstacles | None, layouts: Sequence[Layout], stream: np.uint64, track: Geometry
+) -> None:
+    """Put down the obstacles and bot cars of a world (b,), with the random numbers of `stream`."""
+    for row in layouts:
+        put_down(world, row, stream, track)
+    if obstacles and obstacles.positions:
+        shares, lanes = (np.array(part) for part in zip(*obstacles.positions, strict=True))
+        put_at(world, layouts[0].first, shares * track.length, lanes, track)
 
 
 @kernel

@@ -14,6 +14,7 @@ from racer_env.car import ActionSpace, Car
 from racer_env.dynamics import CONTROL_RATE
 from racer_env.env import Place, Reward, action_space_of, check_render_mode, make_simulator, observation_space_of
 from racer_env.race import Race, Status, truncated
+from racer_env.randomisation import Randomisation
 from racer_env.sensors import Sensor
 from racer_env.simulator import Observations
 
@@ -39,6 +40,7 @@ class RacerParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo has no 
         action_space: path of a ``model_metadata.json``, or an action space; five actions by default.
         race: rules of an episode; with obstacles and bot cars too, if it has them.
         render_mode: ``rgb_array`` gives pictures (h, w, 3), seen with the first car.
+        randomisation: what differs from episode to episode.
 
     Raises:
         RacerError: an argument cannot be used; one sentence says why.
@@ -61,9 +63,12 @@ class RacerParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo has no 
         action_space: str | Path | ActionSpace | None = None,
         race: str | Race = "time_trial",
         render_mode: str | None = None,
+        randomisation: str | Randomisation = "none",
     ):
         check_render_mode(render_mode, self.metadata["render_modes"])
-        self.simulator = make_simulator(track, reward_function, sensors, car, action_space, race, 1, cars)
+        self.simulator = make_simulator(
+            track, reward_function, sensors, car, action_space, race, 1, cars, randomisation
+        )
         self.render_mode = render_mode
         self.possible_agents = [f"car_{i}" for i in range(cars)]
         self.agents: list[str] = []

@@ -38,7 +38,7 @@ def put_back(m: Records, station: float, world: Records, cars: int, track: Geome
     """Put a car back on the nearer of the two lanes, or behind what stands near there."""
     near = _near(station, world, cars, track)
     if near >= 0:
-        put_beside(m, world[near], False, track)
+        put_beside(m, near, False, world, cars, track)
         return
     a, b = _on_lane(station, True, track), _on_lane(station, False, track)
     nearer_inner = math.hypot(a[0] - m.x, a[1] - m.y) < math.hypot(b[0] - m.x, b[1] - m.y)
@@ -47,10 +47,18 @@ def put_back(m: Records, station: float, world: Records, cars: int, track: Geome
 
 
 @kernel
-def put_beside(m: Records, body: Records, ahead: bool, track: Geometry) -> None:
-    """Put a car on the lane that a body is not on, behind the body or ahead of it."""
-    station = body.station + (CLEARANCE if ahead else -CLEARANCE)
-    m.x, m.y, m.yaw = _on_lane(station, not _is_inner(body, track), track)
+def put_beside(m: Records, hit: int, ahead: bool, world: Records, cars: int, track: Geometry) -> None:
+    """Put a car on the lane that body `hit` is not on, ahead of it, or behind it and behind what is too near there."""
+    if ahead:
+        m.x, m.y, m.yaw = _on_lane(world[hit].station + CLEARANCE, not _is_inner(world[hit], track), track)
+    else:
+        for _ in range(len(world)):
+            here = world[hit].station - CLEARANCE
+            m.x, m.y, m.yaw = _on_lane(here, not _is_inner(world[hit], track), track)
+            near = _near(here, world, cars, track)
+            if near < 0 or near == hit:
+                break
+            hit = near
     stand_still(m)
 
 
@@ -60,7 +68,7 @@ def _near(station: float, world: Records, cars: int, track: Geometry) -> int:
     found, least = -1, CLEARANCE
     for j in range(cars, len(world)):
         away = abs(gap(station, world[j].station, track))
-        if world[j].kind != _NONE and away < least:
+        if world[j].kind != _NONE and away < least - 1e-9:
             found, least = j, away
     return found
 

@@ -349,7 +349,7 @@ def _penalise(
         e.hits = e.hits + 1 if e.hit == s.hit else 1
         e.hit = s.hit
         ahead = e.hits >= rules.mercy_resets
-        put_beside(m, world[s.hit], ahead, track)
+        put_beside(m, s.hit, ahead, world, rules.cars, track)
         e.hits = 0 if ahead else e.hits
     e.x, e.y = m.x, m.y
 

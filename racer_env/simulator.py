@@ -12,42 +12,33 @@ a track of its own, and what happens in one does not depend on how many there ar
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from racer_env import bodies, dynamics, obstacles, params, race
-from racer_env.bodies import BODY, CAR_RECTANGLE, CAR_SIZE, Kind
+from racer_env.bodies import Kind
 from racer_env.car import COMMAND, DEEPRACER_V6, ActionSpace, Car, car_records
 from racer_env.dynamics import MOTION
 from racer_env.errors import RacerError
 from racer_env.kernel import Bools, Floats, Ints, Records, kernel, records
 from racer_env.metadata import DEFAULT_ACTIONS
-from racer_env.obstacles import Layout, Shape
+from racer_env.motors import MOTORS, draw_cars, send, waiting_room
+from racer_env.obstacles import Layout
 from racer_env.params import SITUATION, Seen
 from racer_env.race import EPISODE, TIME_TRIAL, Race, Status
+from racer_env.randomisation import NONE, Randomisation, colour_bodies, variants_of
 from racer_env.randomness import Streams, below, fork, salt_of, streams_of
 from racer_env.reward import RewardFunction
 from racer_env.sensors import Memory, Reader, Sensor, View, memory_of
+from racer_env.state import State
+from racer_env.timing import EXACT, Timing
 from racer_env.track import Track
 
 Observations = Mapping[str, npt.NDArray[Any]]
 
 _WHICH_TRACK = salt_of("track")
-
-#: Colours of race cars, red, green and blue, by their place in a world.
-CAR_COLOURS = (
-    (0.10, 0.10, 0.12),
-    (0.75, 0.12, 0.12),
-    (0.12, 0.30, 0.75),
-    (0.90, 0.75, 0.15),
-    (0.15, 0.55, 0.25),
-    (0.50, 0.20, 0.60),
-    (0.85, 0.85, 0.85),
-    (0.90, 0.45, 0.60),
-)
 
 
 class Step(NamedTuple):
@@ -59,25 +50,6 @@ class Step(NamedTuple):
     judged: Records  #: `SITUATION` (n,) that the rules and the reward judged
     episode: Records  #: `EPISODE` (n,) after judging
     command: Records  #: `COMMAND` (n,) that was chosen
-
-
-@dataclass
-class State:
-    """Everything that changes from step to step; a copy restores it exactly. For w worlds of k cars, n = w * k."""
-
-    motion: Records  #: `MOTION` (n,)
-    situation: Records  #: `SITUATION` (n,)
-    episode: Records  #: `EPISODE` (n,)
-    bodies: Records  #: `BODY` (w, b)
-    ticks: Ints  #: (n,) control periods since the simulator began
-    streams: Streams  #: (n,) each car's random numbers, others in every episode
-    places: Ints  #: (w,) the track of each world
-    memory: dict[str, Memory]  #: what each sensor remembers, by its name
-
-    def copy(self) -> State:
-        """An independent copy."""
-        memory = {name: tuple(part.copy() for part in parts) for name, parts in self.memory.items()}
-        return State(**{part.name: getattr(self, part.name).copy() for part in fields(self)} | {"memory": memory})
 
 
 class _Place(NamedTuple):
@@ -100,6 +72,8 @@ class Simulator:
         n: how many worlds.
         seed: of all random numbers; every car has a stream of its own in each episode.
         actions: what an action means.
+        randomisation: what differs from car to car and from episode to episode.
+        timing: when control periods end; races are driven on the exact clock.
 
     Raises:
         RacerError: these cannot go together; one sentence says why.
@@ -115,16 +89,21 @@ class Simulator:
         n: int = 1,
         seed: int = 0,
         actions: ActionSpace = DEFAULT_ACTIONS,
+        randomisation: Randomisation = NONE,
+        timing: Timing = EXACT,
     ) -> None:
         if n < 1:
             raise RacerError(f"a simulator needs at least 1 world, not {n}")
-        self.tracks = (track,) if isinstance(track, Track) else tuple(track)
+        given = (track,) if isinstance(track, Track) else tuple(track)
         cars = (car,) * race.cars if isinstance(car, Car) else tuple(car)
-        _check(self.tracks, cars, race, reward, n)
+        _check(given, cars, race, reward, n)
+        variants = variants_of(randomisation, given, tuple(sensors))
+        self.tracks, self.randomisation, self.timing = tuple(track for track, _ in variants), randomisation, timing
         self.track, self.car, self.race, self.reward = self.tracks[0], cars[0], race, reward
         self.worlds, self.n, self.actions, self.sensors = n, n * race.cars, actions, tuple(sensors)
         self._advance = race.advance if self.track.closed else 0.0  # a lap that starts further on would have no end
-        self.cars = car_records(cars * n)
+        self._given_cars = car_records(cars * n)
+        self._room = waiting_room(randomisation, self.n, max(car.command_delay for car in cars))
         self.everyone: Ints = np.arange(self.n)
         self.command = records(self.n, COMMAND)
         self.chosen: npt.NDArray[Any] = np.zeros(self.n, np.int64)  #: actions of the last step
@@ -133,12 +112,12 @@ class Simulator:
         self.observations = {s.name: np.zeros((self.n, *s.space().shape), s.space().dtype) for s in self.sensors}
         self._rules, self._shapes = race.rules, obstacles.shapes_of(race.obstacles, race.bots)
         self._crowded = race.cars + len(self._shapes) > 1
-        self._places = [self._mount(track) for track in self.tracks]
+        self._places = [self._mount(*variant) for variant in variants]
         self.restart(seed)
 
-    def _mount(self, track: Track) -> _Place:
+    def _mount(self, track: Track, sensors: Sequence[Sensor]) -> _Place:
         layouts = obstacles.layouts_of(self.race.obstacles, self.race.bots, self.race.cars, track.length)
-        return _Place(track, [sensor.on(track) for sensor in self.sensors], layouts)
+        return _Place(track, [sensor.on(track) for sensor in sensors], layouts)
 
     def restart(self, seed: int) -> None:
         """Begin anew, as if just made with this seed; `reset` must follow."""
@@ -147,15 +126,23 @@ class Simulator:
             records(self.n, MOTION),
             records(self.n, SITUATION),
             records(self.n, EPISODE),
-            _bodies(self.worlds, self.race.cars, self._shapes),
+            obstacles.make_bodies(self.worlds, self.race.cars, self._shapes),
             np.zeros(self.n, np.int64),
             np.zeros(self.n, np.uint64),
             np.zeros(self.worlds, np.int64),
+            self._given_cars.copy(),
+            records(self.n, MOTORS),
+            self._room.copy(),
             self._nothing_remembered(),
         )
         self.state.episode.start = (self.race.start + self._advance * (self.everyone // self.race.cars)) % 1.0
         self.state.episode.number = -1
         self.judged_bodies = self.state.bodies
+
+    @property
+    def cars(self) -> Records:
+        """`CAR` (n,) as they are in this episode."""
+        return self.state.cars
 
     @property
     def time(self) -> Floats:
@@ -215,7 +202,8 @@ class Simulator:
     def place(self, car: int, x: float, y: float, yaw: float, speed: float = 0.0) -> None:
         """Put one car's middle at (x, y) m, heading `yaw` rad, rolling at `speed` m/s, its episode going on."""
         m = self.state.motion[car]
-        m.x, m.y, m.yaw, m.speed, m.steering, m.yaw_rate = x, y, yaw, speed, 0.0, 0.0
+        dynamics.stand_still(m)
+        m.x, m.y, m.yaw, m.speed, m.wheel_speed = x, y, yaw, speed, speed
         which = self.everyone[car : car + 1]
         self._look(which)
         self._read_sensors(which)
@@ -260,25 +248,20 @@ class Simulator:
         """Draw tracks, put down what stands and drives there, then the cars."""
         state = self.state
         state.streams[which] = streams_of(self.seed, which, state.episode.number[which] + 1)
+        if self.randomisation.varies_cars:
+            given = self._given_cars[which]
+            state.cars[which], state.motors[which] = draw_cars(self.randomisation, state.streams[which], given)
+            state.pending[which] = self._room[which]
         worlds = which[which % self.race.cars == 0] // self.race.cars
         if len(self._places) > 1:
             _draw_places(state.streams[worlds * self.race.cars], worlds, len(self._places), state.places)
         for place, some in self._by_place(which):
-            if self._crowded:
-                for w in np.unique(some // self.race.cars).tolist():
-                    self._put_down(w, place)
+            for w in np.unique(some // self.race.cars).tolist() if self._crowded else ():
+                row, stream = state.bodies[w], state.streams[w * self.race.cars]
+                obstacles.populate(row, self.race.obstacles, place.layouts, stream, place.track.geometry)
+                if self.randomisation.body_colours:
+                    colour_bodies(row, self.race.cars, stream, *self.randomisation.body_colours)
             race.begin(state.motion, state.episode, state.bodies, some, place.track.geometry, self._advance)
-
-    def _put_down(self, world: int, place: _Place) -> None:
-        """Put down a world's obstacles and bot cars, with the random numbers of its first car."""
-        row, geometry = self.state.bodies[world], place.track.geometry
-        stream = self.state.streams[world * self.race.cars]
-        for layout in place.layouts:
-            obstacles.put_down(row, layout, stream, geometry)
-        listed = self.race.obstacles.positions if self.race.obstacles else ()
-        if listed:
-            stations, lanes = np.array([share for share, _ in listed]), np.array([lane for _, lane in listed])
-            obstacles.put_at(row, self.race.cars, stations * geometry.length, lanes, geometry)
 
     def _judge(self, out: Bools) -> None:
         state = self.state
@@ -316,7 +299,13 @@ class Simulator:
             state.bodies[:, : self.race.cars].kind = np.where(out, Kind.NONE, Kind.CAR).reshape(self.worlds, -1)
         if self._crowded:
             self._drive_bots(held)
-        dynamics.advance(state.motion, self.command, self.cars, held, dynamics.TIME_STEP, dynamics.SUBSTEPS)
+        arrived = self.command
+        if self.randomisation.spoils_commands:
+            level = self.randomisation
+            arrived = send(level, arrived, state.motors, state.streams, state.ticks, state.pending, held)
+        clock = self.everyone - self.everyone % self.race.cars  # that of the first car of each world
+        steps = self.timing.time_steps(state.streams[clock], state.ticks[clock])
+        dynamics.advance(state.motion, arrived, state.cars, held, steps, dynamics.SUBSTEPS)
         race.serve(state.episode)
 
     def _drive_bots(self, held: Bools) -> None:
@@ -324,6 +313,8 @@ class Simulator:
         state, first = self.state, self.everyone[:: self.race.cars]
         moving = state.bodies[:, : self.race.cars]
         moving.solid = ~held.reshape(self.worlds, -1)
+        opacity = bodies.blinking(state.episode.pause / dynamics.CONTROL_RATE)
+        moving.transparency = 1.0 - opacity.reshape(self.worlds, -1)
         bumped = np.any(self.judged.bumped.reshape(self.worlds, -1), axis=1)
         if bumped.any():
             bots = state.bodies[:, self.race.cars :]
@@ -339,7 +330,7 @@ class Simulator:
         state = self.state
         for place, some in self._by_place(which):
             geometry = place.track.geometry
-            params.look(state.motion, self.cars, some, geometry, state.situation)
+            params.look(state.motion, state.cars, some, geometry, state.situation)
             if self._crowded:
                 bodies.follow(state.motion, state.bodies, some, geometry)
         for place, some in self._by_place(which) if self._crowded else ():
@@ -350,7 +341,7 @@ class Simulator:
         for place, some in self._by_place(which):
             for sensor, reader in zip(self.sensors, place.readers, strict=True):
                 memory = state.memory[sensor.name]
-                view = View(state.motion, state.situation, self.cars, state.bodies, state.ticks, state.streams, memory)
+                view = View(state.motion, state.situation, state.cars, state.bodies, state.ticks, state.streams, memory)
                 reader.read(view, some, self.observations[sensor.name])
 
 
@@ -375,13 +366,3 @@ def _check(tracks: Sequence[Track], cars: Sequence[Car], race: Race, reward: Rew
             raise RacerError(f"{track.name} is an open track, so that a race starts at 0, not at {race.start}")
         if track.closed != tracks[0].closed:
             raise RacerError(f"{tracks[0].name} and {track.name} cannot be mixed: one is a loop, the other is not")
-
-
-def _bodies(worlds: int, cars: int, shapes: Sequence[Shape]) -> Records:
-    """The bodies (w, b) of worlds, all at the origin."""
-    out = records((worlds, cars + len(shapes)), BODY)
-    for k, colour in enumerate(CAR_COLOURS[:cars]):
-        obstacles.give_shape(out[:, k], Shape(Kind.CAR, CAR_SIZE, CAR_RECTANGLE, colour))
-    for k, shape in enumerate(shapes):
-        obstacles.give_shape(out[:, cars + k], shape)
-    return out

@@ -68,8 +68,8 @@ class Track:
             route: centre x, y, inner x, y, outer x, y, metres; a loop repeats its first row at the end.
             name: what it is called in results.
             reverse: drive the points in reverse order.
-            drop_duplicates: leave out repeated centre points, as the newest original (version 6) does; waypoint
-                indices then differ from the file's.
+            drop_duplicates: leave out repeated centre points; version 6 of the original has code for it, but its
+                recordings of Spain count them (all closest waypoints agree with them, a tenth of them without).
 
         Raises:
             TrackError: the route breaks a rule that a track needs; says which and where.

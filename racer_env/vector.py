@@ -16,6 +16,7 @@ from racer_env.dynamics import CONTROL_RATE
 from racer_env.env import Place, Reward, action_space_of, check_render_mode, make_simulator, observation_space_of
 from racer_env.kernel import Bools, Floats
 from racer_env.race import Race, Status, truncated
+from racer_env.randomisation import Randomisation
 from racer_env.sensors import Sensor
 from racer_env.simulator import Observations
 
@@ -45,9 +46,12 @@ class RacerVectorEnv(VectorEnv[Observations, Any, npt.NDArray[Any]]):
         action_space: str | Path | ActionSpace | None = None,
         race: str | Race = "time_trial",
         render_mode: str | None = None,
+        randomisation: str | Randomisation = "none",
     ):
         check_render_mode(render_mode, self.metadata["render_modes"])
-        self.simulator = make_simulator(track, reward_function, sensors, car, action_space, race, num_envs)
+        self.simulator = make_simulator(
+            track, reward_function, sensors, car, action_space, race, num_envs, randomisation=randomisation
+        )
         self.num_envs, self.render_mode = num_envs, render_mode
         self.single_action_space = action_space_of(self.simulator.actions)
         self.single_observation_space = observation_space_of(self.simulator.sensors)

@@ -58,6 +58,12 @@ def train(
     bot_speed: BotSpeed = None,
     lane_changes: LaneChanges = False,
     random_places: RandomPlaces = False,
+    randomise: Annotated[
+        str, typer.Option(help="What differs from episode to episode: none, original, mild or strong.")
+    ] = "none",
+    jitter: Annotated[
+        bool, typer.Option("--jitter", help="Let control periods end as unevenly as the original's.")
+    ] = False,
     steps: Annotated[int | None, typer.Option(help="Stop after so many steps, in whole iterations.", min=1)] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.", min=0.0, callback=finite)] = None,
     until_laps: Annotated[
@@ -97,7 +103,9 @@ def train(
         folder = start.resumed(resume, _fixed(context))
     else:
         around = populated(TIME_TRIAL, race, obstacles, bots, bot_speed, lane_changes, random_places)
-        folder, remarks = start.started(model_dir, track, run, seed, car, network, critic, reverse, cars, around)
+        folder, remarks = start.started(
+            model_dir, track, run, seed, car, network, critic, reverse, cars, around, randomise, jitter
+        )
         for remark in remarks:
             console.print(note(remark))
     console.print(_headline(folder, describe(stop)), markup=False)

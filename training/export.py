@@ -15,7 +15,7 @@ from torch import nn
 from racer_env.bundle import Bundle
 from racer_env.car import DiscreteActions
 from racer_env.errors import BundleError
-from racer_env.metadata import EXACT, NETWORKS
+from racer_env.metadata import NETWORKS, PRIVILEGED
 from racer_env.policy_graph import Convolution, Dense, Embedder, Policy, policy_graph
 from racer_env.sensors import find_sensors
 from racer_env.simulator import Simulator
@@ -44,7 +44,7 @@ def export(run: RunFolder, path: Path, which: str = "best") -> Bundle:
 def bundle_of(policy: DriverPolicy, run: RunFolder, name: str) -> Bundle:
     """Put a policy's driver, without its critic, into a bundle."""
     metadata = run.model.metadata
-    if set(metadata.sensors) <= set(EXACT):
+    if set(metadata.sensors) <= set(PRIVILEGED):
         raise BundleError(
             f"a driver that sees {metadata.sensors[0]} cannot run on a car; "
             "train with the sensor FRONT_FACING_CAMERA instead"

@@ -20,7 +20,7 @@ from stable_baselines3.common.preprocessing import preprocess_obs
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 
-from racer_env.metadata import EXACT
+from racer_env.metadata import PRIVILEGED
 
 COMPACT = "compact"
 Convolution = tuple[int, int, int]  #: filters, kernel, stride
@@ -55,7 +55,7 @@ class Embedder(BaseFeaturesExtractor):
 
     def __init__(self, space: spaces.Dict, architecture: str, keys: Sequence[str]):
         chosen = ARCHITECTURES[architecture]
-        middleware = (128,) if set(keys) <= set(EXACT) else chosen.middleware
+        middleware = (128,) if set(keys) <= set(PRIVILEGED) else chosen.middleware
         super().__init__(space, middleware[-1])
         self.keys = list(keys)
         self.embedders = nn.ModuleDict({key: _embedder(space[key], chosen) for key in self.keys})

@@ -72,6 +72,7 @@ class Settings(BaseModel):
     obstacles: Obstacles | None = None  #: on the track
     bots: Bots | None = None
     randomise: str = "none"  #: a level of `racer_env.randomisation.LEVELS`
+    jitter: bool = False  #: control periods end as unevenly as the original's
     car: str
     network: str  #: a name of `training.networks.ARCHITECTURES`
     critic: str = "STATE"  #: what the critic sees: STATE or the driver's own sensors

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from racer_env.car import find_car
 from racer_env.errors import MetadataError, nearest
-from racer_env.metadata import EXACT, STATE
+from racer_env.metadata import PRIVILEGED, STATE
 from racer_env.race import TIME_TRIAL, Race
+from racer_env.randomisation import find_level
 from racer_env.reward import RewardFunction, try_reward
 from racer_env.sensors import find_sensors
 from racer_env.simulator import Simulator
@@ -32,6 +33,8 @@ def started(
     reverse: bool = False,
     cars: int = 32,
     race: Race = TIME_TRIAL,
+    randomise: str = "none",
+    jitter: bool = False,
 ) -> tuple[RunFolder, list[str]]:
     """Check everything that the user gave, then make the folder of a new run.
 
@@ -52,6 +55,7 @@ def started(
     find_sensors(model.metadata.sensors, model.metadata.lidar)
     if critic not in (STATE, "SENSORS"):
         raise RunError(f"critic is {critic!r}, but must be STATE or SENSORS")
+    find_level(randomise)
     Simulator(where, chosen, race)  # which says what cannot go together
     for place in where:
         try_reward(RewardFunction.load(model.reward), trial(place))
@@ -62,6 +66,8 @@ def started(
         reverse=reverse,
         obstacles=race.obstacles,
         bots=race.bots,
+        randomise=randomise,
+        jitter=jitter,
         car=chosen.name,
         network=_network(network or COMPACT),
         critic=critic,
@@ -91,7 +97,7 @@ def resumed(path: Path, given: Sequence[str] = ()) -> RunFolder:
 def _remarks(model: ModelFolder, network: str | None) -> list[str]:
     remarks = model.hyperparameters.remarks()
     said = model.metadata.neural_network
-    if said and network is None and not set(model.metadata.sensors) <= set(EXACT):
+    if said and network is None and not set(model.metadata.sensors) <= set(PRIVILEGED):
         remarks.append(
             f"model_metadata.json says {said}; the compact network is trained, which is several times faster "
             f"on a CPU; for the original's give --network {said}"

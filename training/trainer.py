@@ -17,12 +17,14 @@ import torch
 
 from racer_env.car import find_car
 from racer_env.errors import RacerError, RewardError
-from racer_env.metadata import EXACT
+from racer_env.metadata import PRIVILEGED
 from racer_env.race import Race
+from racer_env.randomisation import find_level
 from racer_env.reward import try_reward
 from racer_env.sensors import find_sensors
 from racer_env.simulator import Simulator
 from racer_env.situations import trial
+from racer_env.timing import EXACT, ORIGINAL
 from racer_env.track import Track
 from training.networks import DriverPolicy
 from training.policy_driver import (
@@ -100,7 +102,10 @@ class Trainer:
         for track in tracks:
             try_reward(reward, trial(track))
         seed = self.settings.seed
-        self.simulator = Simulator(tracks, car, run.race, sensors_of(run), reward, self.settings.cars, seed, actions)
+        level, timing = find_level(self.settings.randomise), ORIGINAL if self.settings.jitter else EXACT
+        self.simulator = Simulator(
+            tracks, car, run.race, sensors_of(run), reward, self.settings.cars, seed, actions, level, timing
+        )
         self.evaluators = [
             Simulator(track, car, _evaluation(run.race, track), driver_sensors, None, EVALUATION_CARS, seed, actions)
             for track in tracks
@@ -280,7 +285,7 @@ def make_ppo(run: RunFolder, env: RacerVecEnv, seed: int) -> DeepRacerPPO:
             ent_coef=h.beta_entropy,
             vf_coef=1.0,
             huber=h.loss_type == "huber",
-            shards=1 if set(model.metadata.sensors) <= set(EXACT) else 2,
+            shards=1 if set(model.metadata.sensors) <= set(PRIVILEGED) else 2,
             seed=seed,
             device="cpu",
             policy_kwargs={**policy_arguments(run), "optimizer_kwargs": optimizer},

@@ -36,7 +36,7 @@ def check(
 ) -> None:
     """Render what a recorded camera saw from each pose and say how much the pictures differ.
 
-    Shows the differences at the recorded pose and at the part of a step later that fits best, by class.
+    Shows the differences at the recorded pose, after the delay that fits best, and at the ticks of the camera's clock.
     """
     from racer_env.camera_recording import read_recording
     from racer_env.track import find_track
@@ -48,7 +48,7 @@ def check(
         from racer_env.render import save_picture
         from racer_env.render.check_sheet import draw_check_sheet
 
-        save_picture(draw_check_sheet(recording, road, report.fitted), sheet, COLOURS)
+        save_picture(draw_check_sheet(recording, road, report.delayed), sheet, COLOURS)
     if as_json:
         import json
         from dataclasses import asdict
@@ -81,29 +81,29 @@ def _check(recording: Recording, track: Track) -> CameraReport:
 def _summary(report: CameraReport) -> RenderableType:
     from rich.table import Table
 
-    pair = (report.recorded, report.fitted)
-    later = f"{report.fitted.latency:.2f} of a step later"
-    if report.latency_s is not None:
-        later += f" ({1000 * report.latency_s:.0f} ms)"
-    table = Table("", "at the recorded pose", later, box=None, pad_edge=False)
+    all_three = (report.recorded, report.delayed, report.clocked)
+    later = f"{1000 * report.delayed.delay_s:.0f} ms later"
+    table = Table("", "at the recorded pose", later, "at the camera's ticks", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
-    table.add_row("pictures", *(str(a.pictures) for a in pair))
-    table.add_row("mean grey difference, of 255", *(f"{a.grey_difference:.2f}" for a in pair))
-    table.add_row("structural similarity", *(f"{a.similarity:.3f}" for a in pair))
+    table.add_row("pictures", *(str(a.pictures) for a in all_three))
+    table.add_row("mean grey difference, of 255", *(f"{a.grey_difference:.2f}" for a in all_three))
+    table.add_row("structural similarity", *(f"{a.similarity:.3f}" for a in all_three))
     for name in report.recorded.overlap:
-        table.add_row(f"overlap of {name}", *(_number(a.overlap[name]) for a in pair))
-    table.add_row("grey difference by JPEG alone", *(f"{a.compression:.2f}" for a in pair))
+        table.add_row(f"overlap of {name}", *(_number(a.overlap[name]) for a in all_three))
+    table.add_row("grey difference by JPEG alone", *(f"{a.compression:.2f}" for a in all_three))
     return table
 
 
 def _remainder(report: CameraReport) -> RenderableType:
     from rich.table import Table
 
-    table = Table("what is left", "pixels", "difference", "misplaced", "light", "texture", box=None, pad_edge=False)
+    table = Table(
+        "left at the ticks", "pixels", "difference", "misplaced", "light", "texture", box=None, pad_edge=False
+    )
     for column in table.columns[1:]:
         column.justify = "right"
-    for name, left in report.fitted.remainder.items():
+    for name, left in report.clocked.remainder.items():
         numbers = (left.difference, left.misplaced, left.light, left.texture)
         table.add_row(name, f"{100 * left.pixels:.0f} %", *(f"{n:.1f}" for n in numbers))
     return table

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from racer_env.kernel import Floats
-from racer_env.render.palette import Colour
+from racer_env.render.palette import Colour, lighter
 
 _SMOOTHING = 4
 _SIZE = 0.44  #: m, side of the square in which any car fits at any heading
@@ -22,6 +22,9 @@ _HUBS = ((0.082, 0.078), (0.082, -0.078), (-0.082, 0.078), (-0.082, -0.078))  #:
 _SHELL = np.array(
     [(0.162, 0.03), (0.15, 0.05), (0.1, 0.058), (0.03, 0.052), (-0.03, 0.068), (-0.12, 0.07), (-0.15, 0.055)]
 )
+_OUTLINE = np.concatenate((_SHELL, _SHELL[::-1] * [1, -1]))
+_INSIDE = [0.93, 0.84]  #: of the outline, within its rim
+_DARK = 90  #: colours up to here would be lost on the road, so that their shell gets a lighter rim
 _NOSE = np.array([(0.162, 0.078), (0.138, 0.088), (0.138, -0.088), (0.162, -0.078)])
 _WING = np.array([(-0.128, 0.09), (-0.162, 0.09), (-0.162, -0.09), (-0.128, -0.09)])
 _STRIPE = np.array([(0.162, 0.014), (-0.126, 0.014), (-0.126, -0.014), (0.162, -0.014)])
@@ -45,14 +48,15 @@ def car_picture(scale: float, yaw: float, steering: float, colour: Colour) -> Im
     large, middle = scale * _SMOOTHING, 0.5 * side * _SMOOTHING
 
     def fill(shape: Floats, paint: Colour) -> None:
-        turned = _turned(shape, yaw) * [large, -large] + middle
-        draw.polygon([(x, y) for x, y in turned.tolist()], fill=paint)
+        place = turned(shape, yaw) * [large, -large] + middle
+        draw.polygon([(x, y) for x, y in place.tolist()], fill=paint)
 
     for i, hub in enumerate(_HUBS):
-        fill(_turned(_WHEEL, steering if i < 2 else 0.0) + hub, _TYRE)
+        fill(turned(_WHEEL, steering if i < 2 else 0.0) + hub, _TYRE)
     dark: Colour = (colour[0] // 2, colour[1] // 2, colour[2] // 2)
     fill(_NOSE, dark)
-    fill(np.concatenate((_SHELL, _SHELL[::-1] * [1, -1])), colour)
+    fill(_OUTLINE, lighter(colour, 0.4) if max(colour) < _DARK else colour)
+    fill(_OUTLINE * _INSIDE, colour)
     fill(_STRIPE, _STRIPES)
     fill(_WINDSCREEN, _GLASS)
     fill(_REAR_WINDOW, _GLASS)
@@ -66,7 +70,8 @@ def rough_car_picture(scale: float, sector: int, colour: Colour) -> Image.Image:
     return car_picture(scale, math.radians(5.0 * sector), 0.0, colour)
 
 
-def _turned(shape: Floats, angle: float) -> Floats:
+def turned(shape: Floats, angle: float) -> Floats:
+    """Turn points (k, 2) left by an angle, rad."""
     c, s = math.cos(angle), math.sin(angle)
-    turned: Floats = shape @ np.array([(c, s), (-s, c)])
-    return turned
+    out: Floats = shape @ np.array([(c, s), (-s, c)])
+    return out

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from racer_env.camera_check import Agreement, Renderer, poses_after
-from racer_env.camera_recording import Recording
+from racer_env.camera_check import Agreement, Renderer
+from racer_env.camera_recording import Recording, poses_at
 from racer_env.render import palette
 from racer_env.render.lettering import write
 from racer_env.track import Track
@@ -17,8 +17,8 @@ _GAP, _HEAD = 12, 40  #: px
 
 
 def draw_check_sheet(recording: Recording, track: Track, agreement: Agreement) -> Image.Image:
-    """Draw twelve pairs, evenly spread over the recording, ours at the latency of `agreement`."""
-    poses = poses_after(recording, agreement.latency)
+    """Draw twelve pairs, evenly spread over the recording, ours after the delay of `agreement`."""
+    poses = poses_at(recording, recording.times + agreement.delay_s) if agreement.delay_s else recording.poses
     possible = np.flatnonzero(np.isfinite(poses[:, 0]))
     count = min(PAIRS, len(possible))
     chosen = possible[((np.arange(count) + 0.5) * len(possible) / count).astype(np.int64)]

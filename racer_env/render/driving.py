@@ -1,7 +1,8 @@
-"""Driving step by step: keys become commands, and completed laps are noted."""
+"""Driving step by step: keys become commands, rivals choose theirs, and completed laps are noted."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,8 +10,11 @@ import numpy as np
 
 from racer_env.car import MAX_SPEED, MAX_STEERING_DEGREES, MIN_SPEED, ContinuousActions
 from racer_env.dynamics import CONTROL_RATE
-from racer_env.kernel import Floats
+from racer_env.kernel import Floats, Records
 from racer_env.simulator import Simulator
+
+#: Gives what all cars of a simulator command: `racer_env.car.COMMAND` (n,).
+Commands = Callable[[Simulator], Records]
 
 #: What the actions of a `Hand` are relative to: every command that a car obeys.
 ACTIONS = ContinuousActions((-MAX_STEERING_DEGREES, MAX_STEERING_DEGREES), (MIN_SPEED, MAX_SPEED))
@@ -68,10 +72,15 @@ class Lap:
 
 
 class Run:
-    """A run of one car under its simulator's race rules, which may be driven again; its laps are kept."""
+    """A run of a world's first car under its simulator's race rules, which may be driven again; its laps are kept.
 
-    def __init__(self, simulator: Simulator):
-        self.simulator = simulator
+    Args:
+        simulator: one world, made with `ACTIONS`.
+        rivals: who drives its other cars; of its commands, that of the first car is not used.
+    """
+
+    def __init__(self, simulator: Simulator, rivals: Commands | None = None):
+        self.simulator, self.rivals = simulator, rivals
         self.laps: list[Lap] = []
         self.restart()
 
@@ -81,8 +90,8 @@ class Run:
         self.over, self._resets = False, 0
 
     def step(self, actions: Floats) -> Lap | None:
-        """Drive one control period with actions (1, 2); gives the lap that it completed, if it did."""
-        step = self.simulator.step(actions)
+        """Drive one control period with the first car's action (1, 2); gives the lap that it completed, if it did."""
+        step = self.simulator.step(self._with_rivals(actions))
         e = step.episode[0]
         self.over = bool(step.done[0])
         if not e.lap_milliseconds:
@@ -91,3 +100,10 @@ class Run:
         self._resets = int(e.resets)
         self.laps.append(lap)
         return lap
+
+    def _with_rivals(self, actions: Floats) -> Floats | Records:
+        if self.rivals is None:
+            return actions
+        commands = self.rivals(self.simulator).copy()
+        commands[:1] = ACTIONS.commands(actions[:1])
+        return commands

@@ -51,3 +51,9 @@ def ramp_colour(share: float) -> Colour:
     """Give the colour of one share."""
     red, green, blue = (round(c) for c in ramp(np.array([share]))[0].tolist())
     return red, green, blue
+
+
+def lighter(colour: Colour, share: float) -> Colour:
+    """Mix a colour with white, 0 (none) to 1 (only white)."""
+    red, green, blue = (round(c + share * (255 - c)) for c in colour)
+    return red, green, blue

@@ -43,6 +43,9 @@ class Readings(NamedTuple):
     steps: int
     episode: int  #: from 1
     resets: int
+    resets_left: int  #: penalties that the run still has before one ends it
+    crashes: int  #: of this lap
+    off_tracks: int  #: of this lap
     reward: float | None
     status: Status
     pause: float  #: s of penalty left
@@ -66,6 +69,9 @@ def take_readings(simulator: Simulator, car: int, watch: Stopwatch) -> Readings:
         steps=int(e.steps),
         episode=int(e.number) + 1,
         resets=int(e.resets),
+        resets_left=simulator.race.resets - int(e.resets),
+        crashes=int(e.crash_count),
+        off_tracks=int(e.off_track_count),
         reward=float(simulator.rewards[car]) if simulator.reward else None,
         status=Status(int(e.status)),
         pause=float(e.pause) / CONTROL_RATE,
@@ -124,10 +130,17 @@ def _degrees(angle: float) -> str:
 
 
 def _progress(draw: ImageDraw.ImageDraw, r: Readings, y: int) -> None:
-    of = f" of {r.laps}" if r.laps > 1 else ""
-    write(draw, (_LEFT, y), f"lap {r.lap}{of}", 13, palette.QUIET)
+    lap = f"lap {r.lap} of {r.laps}" if r.laps > 1 else f"lap {r.lap}"
+    write(draw, (_LEFT, y), lap, 13, palette.QUIET)
+    faults = " · ".join(_times_said(r.crashes, "crash", "crashes") + _times_said(r.off_tracks, "off track"))
+    write(draw, (_LEFT + font(13).getlength(lap) + 10, y), faults, 13, palette.BAD)
     write(draw, (_RIGHT, y), f"{r.progress:.1f} %", 13, palette.QUIET, anchor="rs")
     _bar(draw, y + 12, 0.0, min(max(0.01 * r.progress, 0.0), 1.0), palette.ACCENT)
+
+
+def _times_said(count: int, once: str, often: str | None = None) -> list[str]:
+    """Say how often something happened; nothing if it did not."""
+    return [f"{count} {once if count == 1 else often or once}"] if count else []
 
 
 def _times(draw: ImageDraw.ImageDraw, r: Readings, y: int) -> None:
@@ -149,7 +162,8 @@ def _times(draw: ImageDraw.ImageDraw, r: Readings, y: int) -> None:
 
 
 def _counts(draw: ImageDraw.ImageDraw, r: Readings, y: int) -> None:
-    counts = [("step", str(r.steps)), ("episode", str(r.episode)), ("resets", str(r.resets))]
+    left = f" of {r.resets + r.resets_left}" if r.resets + r.resets_left else ""
+    counts = [("step", str(r.steps)), ("episode", str(r.episode)), ("penalties", f"{r.resets}{left}")]
     if r.reward is not None:
         counts.append(("reward", f"{r.reward:.3g}"))
     draw.line([(_LEFT, y - 30), (_RIGHT, y - 30)], fill=palette.RULE)

@@ -39,6 +39,10 @@ class View:
         mapped: Floats = points * [self.scale, -self.scale] + [self.left, self.top]
         return mapped
 
+    def pixels_of(self, x: float, y: float) -> tuple[float, float]:
+        """Map one point in metres to pixels."""
+        return self.left + self.scale * x, self.top - self.scale * y
+
     def times(self, factor: float) -> View:
         """Give the same view of a picture `factor` times as large."""
         return View(self.scale * factor, self.left * factor, self.top * factor)

@@ -1,15 +1,17 @@
-"""The scene: the track from above with all cars, what the followed one sees, and its read-out.
+"""The scene: the track from above with everything on it, what the followed car sees, and its read-out.
 
-The map is drawn once; a frame copies it and adds the followed car's recent path and the cars, which on a long
-track are drawn larger than they are. Beside it is the front camera's picture or, without a camera, the road
-around the car from above with the car heading up.
+The map is drawn once; a frame copies it and adds the followed car's recent path, the bodies of its world, and the cars
+of other worlds on the same track. On a long track cars are drawn larger than they are. Beside it is the camera's
+picture or, without a camera, the road around the car from above with the car heading up, true to scale. What a LiDAR
+tells is drawn into either.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from functools import cache, cached_property
+from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,21 +19,24 @@ from PIL import Image, ImageDraw
 
 from racer_env.car import MAX_SPEED
 from racer_env.render import palette, panel
-from racer_env.render.car_shape import car_picture, rough_car_picture
-from racer_env.render.lettering import write
-from racer_env.render.road import View, fit, night_map
+from racer_env.render.car_shape import rough_car_picture
+from racer_env.render.figures import figures
+from racer_env.render.lidar_picture import draw_lidar, draw_lidar_disc, is_lidar
+from racer_env.render.observation import is_camera, newest
+from racer_env.render.sensor_picture import draw_frame
 from racer_env.render.speed_line import draw_speed_line, jumps
 from racer_env.render.stopwatch import Stopwatch
+from racer_env.render.track_map import CLOSE, TrackMap
+from racer_env.sensors import Sensor
 from racer_env.simulator import Simulator
 
 SIZE = (960, 600)  #: px
 _MAP = (SIZE[0] - panel.WIDTH, SIZE[1])
 _INSET = (256, 192)  #: px
-_SMOOTHING = 3
-_LEAST_CAR = 84.0  #: px/m, at which cars are drawn at least
+_DISC = 84  #: px, of the LiDAR's reading beside the camera's picture
+_LEAST_CAR, _MOST_LARGER = 84.0, 2.0  #: px/m, at which cars are drawn at least, unless it were so many times too large
+_RING = 0.25  #: m, radius of the ring around the followed car, for there are others
 _PATH = 90  #: poses of the recent path, 6 s if every step is drawn
-_CLOSE = 125.0  #: px/m of the close-up
-_MOST_PIXELS = 12e6  #: of the close-up's map
 
 
 class Scene:
@@ -39,25 +44,27 @@ class Scene:
 
     Args:
         simulator: whose state is drawn, whenever `draw` is called.
-        car: the followed one.
+        car: the followed one, of any world.
         hints: a line at the bottom of the map.
     """
 
     def __init__(self, simulator: Simulator, car: int = 0, hints: str = ""):
         self.simulator, self.car, self.hints = simulator, car, hints
         self.watch = Stopwatch()
-        self.camera = _camera_of(simulator)
+        self.camera = next((s.name for s in simulator.sensors if is_camera(s)), None)
+        self.lidar = next((s for s in simulator.sensors if is_lidar(s)), None)
         self.show_camera = self.camera is not None
         self._path: deque[tuple[float, float, float]] = deque(maxlen=_PATH)
         self._episode = -1
-        self._view = fit(simulator.track.route, (28, 60, _MAP[0] - 28, _MAP[1] - 44))
+        self._map = self._map_of_track()
 
     def draw(self) -> npt.NDArray[np.uint8]:
         """Draw the state as it is now: uint8 (600, 960, 3)."""
         self._observe()
-        picture = self._background.copy()
+        picture = Image.new("RGB", SIZE, palette.PANEL)
+        picture.paste(self._map.whole)
         self._draw_path(picture)
-        self._draw_cars(picture)
+        self._draw_bodies(picture)
         inset = self._seen(self.camera) if self.camera and self.show_camera else self._close_up()
         picture.paste(inset, (_MAP[0] + 16, 16), _rounded(_INSET))
         side = picture.crop((_MAP[0], 0, *SIZE))
@@ -73,31 +80,23 @@ class Scene:
         m, e = self.simulator.state.motion[self.car], self.simulator.state.episode[self.car]
         if e.number != self._episode or e.steps == 1:
             self._path.clear()
+        if self.simulator.track_of(self.car) is not self._map.track:
+            self._map = self._map_of_track()
         self._episode = int(e.number)
         self._path.append((float(m.x), float(m.y), float(m.speed)))
         self.watch.look(e)
 
-    @cached_property
-    def _background(self) -> Image.Image:
-        """The map, its title, and the empty panel."""
-        track = self.simulator.track
-        large = (_MAP[0] * _SMOOTHING, _MAP[1] * _SMOOTHING)
-        picture = Image.new("RGB", SIZE, palette.PANEL)
-        picture.paste(night_map(track.route, self._view.times(_SMOOTHING), large, _SMOOTHING).reduce(_SMOOTHING))
-        draw = ImageDraw.Draw(picture)
-        write(draw, (20, 34), track.name, 20)
-        direction = ", reversed" if track.is_reversed else ""
-        about = f"{track.length:.1f} m{direction} · {self.simulator.car.name}"
-        write(draw, (_MAP[0] - 20, 34), about, 13, palette.QUIET, anchor="rs")
-        write(draw, (20, _MAP[1] - 16), self.hints, 13, palette.QUIET)
-        return picture
+    def _map_of_track(self) -> TrackMap:
+        cars, own = self.simulator.race.cars, self.car % self.simulator.race.cars
+        about = f"car {own + 1} of {cars}" if own else self.simulator.car.name  # rivals may be others
+        return TrackMap(self.simulator.track_of(self.car), _MAP, about, self.hints)
 
     def _draw_path(self, picture: Image.Image) -> None:
         """Draw the recent path in the colours of its speed, fading with age."""
         path = np.array(self._path)
         if len(path) < 2:
             return
-        at = self._view.pixels(path[:, :2])
+        at = self._map.view.pixels(path[:, :2])
         low, high = np.floor(at.min(axis=0)) - 4, np.ceil(at.max(axis=0)) + 4
         width, height = (2 * (high - low)).astype(int).tolist()
         patch = Image.new("RGBA", (width, height))
@@ -107,45 +106,61 @@ class Scene:
         patch = patch.reduce(2)
         picture.paste(patch, (int(low[0]), int(low[1])), patch)
 
-    def _draw_cars(self, picture: Image.Image) -> None:
-        motion, scale = self.simulator.state.motion, max(self._view.scale, _LEAST_CAR)
-        places = self._view.pixels(np.stack((motion.x, motion.y), axis=1)).tolist()
-        for i, place in enumerate(places):
-            if i != self.car:
-                sector = round(math.degrees(motion[i].yaw) / 5.0) % 72
-                _stamp(picture, rough_car_picture(scale, sector, palette.OTHER), place)
-        m = motion[self.car]
-        _stamp(picture, car_picture(scale, m.yaw, m.steering, palette.ACCENT), places[self.car])
+    def _draw_bodies(self, picture: Image.Image) -> None:
+        """Draw the cars of other worlds, all alike, then all that there is in the followed car's own."""
+        state, view = self.simulator.state, self._map.view
+        scale = max(view.scale, min(_LEAST_CAR, _MOST_LARGER * view.scale))
+        for i in self._cars_of_other_worlds():
+            m = state.motion[i]
+            sector = round(math.degrees(m.yaw) / 5.0) % 72
+            _stamp(picture, rough_car_picture(scale, sector, palette.OTHER), view.pixels_of(m.x, m.y))
+        for figure in figures(self.simulator, self.car):
+            _stamp(picture, figure.picture(view.scale if figure.box else scale), view.pixels_of(figure.x, figure.y))
+        if state.bodies.shape[1] > 1:
+            m = state.motion[self.car]
+            _stamp(picture, _ring(round(_RING * scale)), view.pixels_of(m.x, m.y))
 
     def _seen(self, camera: str) -> Image.Image:
-        """What the camera saw, larger; of several pictures, the newest."""
-        frame = np.ascontiguousarray(self.simulator.observations[camera][self.car, :, :, -1])
-        return Image.fromarray(frame).resize(_INSET, Image.Resampling.BICUBIC).convert("RGB")
+        """What the camera saw, larger, and in its corner what the LiDAR told."""
+        sensor = next(s for s in self.simulator.sensors if s.name == camera)
+        picture = draw_frame(newest(sensor, self.simulator.observations[camera][self.car]), _INSET)
+        if self.lidar:
+            disc = draw_lidar_disc(self.lidar, self.simulator.observations[self.lidar.name][self.car], _DISC)
+            picture.paste(disc, (_INSET[0] - _DISC - 8, _INSET[1] - _DISC - 8), disc)
+        return picture
+
+    def _cars_of_other_worlds(self) -> Iterator[int]:
+        """The cars on the same track that the followed one does not meet."""
+        cars = self.simulator.race.cars
+        for world in range(self.simulator.worlds):
+            if world != self.car // cars and self.simulator.track_of(world * cars) is self._map.track:
+                yield from range(world * cars, (world + 1) * cars)
 
     def _close_up(self) -> Image.Image:
-        """The road around the car, turned so that it heads up."""
-        m = self.simulator.state.motion[self.car]
-        ground, view = self._close_ground
-        x, y = view.pixels(np.array([[m.x, m.y]]))[0].tolist()
-        zoom, middle, low = view.scale / _CLOSE, 0.5 * _INSET[0], 0.68 * _INSET[1]
-        s, c = zoom * math.sin(m.yaw), zoom * math.cos(m.yaw)
-        place = (s, -c, x - s * middle + c * low, c, s, y - c * middle - s * low)  # inset to ground
-        around = ground.transform(
-            _INSET, Image.Transform.AFFINE, place, Image.Resampling.BILINEAR, fillcolor=palette.NIGHT
-        )
-        _stamp(around, car_picture(_CLOSE, 0.5 * math.pi, m.steering, palette.ACCENT), (middle, low))
-        return around
+        return draw_close_up(self.simulator, self.car, self._map, _INSET, lidar=self.lidar)
 
-    @cached_property
-    def _close_ground(self) -> tuple[Image.Image, View]:
-        """The whole track at the close-up's scale, or as large as is reasonable."""
-        left, bottom, right, top = self.simulator.track.bounds
-        width, height = right - left + 1.0, top - bottom + 1.0
-        scale = min(_CLOSE, math.sqrt(_MOST_PIXELS / (width * height)))
-        size = (math.ceil(width * scale), math.ceil(height * scale))
-        view = View(scale, (0.5 - left) * scale, (0.5 + top) * scale)
-        large = night_map(self.simulator.track.route, view.times(2), (2 * size[0], 2 * size[1]), 2)
-        return large.reduce(2), view
+
+def draw_close_up(
+    simulator: Simulator,
+    car: int,
+    track: TrackMap,
+    size: tuple[int, int],
+    scale: float = CLOSE,
+    lidar: Sensor | None = None,
+) -> Image.Image:
+    """Draw the world around a car at `scale` px/m, turned so that it heads up, and what its LiDAR tells."""
+    m = simulator.state.motion[car]
+    middle = (0.5 * size[0], 0.68 * size[1])
+    picture = track.around(m.x, m.y, m.yaw, middle, size, scale)
+    if lidar:
+        _stamp(picture, draw_lidar(lidar, simulator.observations[lidar.name][car], scale, 0.5 * math.pi), middle)
+    c, s = scale * math.cos(m.yaw), scale * math.sin(m.yaw)
+    for figure in figures(simulator, car):
+        dx, dy = figure.x - m.x, figure.y - m.y
+        place = (middle[0] + s * dx - c * dy, middle[1] - c * dx - s * dy)
+        if math.dist(place, middle) < sum(size):
+            _stamp(picture, figure.picture(scale, 0.5 * math.pi - m.yaw), place)
+    return picture
 
 
 def _stamp(picture: Image.Image, stamp: Image.Image, place: tuple[float, float]) -> None:
@@ -162,7 +177,10 @@ def _rounded(size: tuple[int, int]) -> Image.Image:
     return mask.reduce(4)
 
 
-def _camera_of(simulator: Simulator) -> str | None:
-    """Name the first sensor that gives a picture."""
-    pictures = (s.name for s in simulator.sensors if len(s.space().shape) == 3 and s.space().dtype == np.uint8)
-    return next(pictures, None)
+@cache
+def _ring(radius: int) -> Image.Image:
+    """A ring of so many pixels, RGBA."""
+    side = 4 * (2 * radius + 1)
+    image = Image.new("RGBA", (side, side), (*palette.TEXT, 0))
+    ImageDraw.Draw(image).ellipse((0, 0, side - 1, side - 1), outline=(*palette.TEXT, 220), width=5)
+    return image.reduce(4)

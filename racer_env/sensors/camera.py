@@ -1,282 +1,233 @@
 """The front camera: a pinhole over the painted floor, with walls and sky, as the original's network sees it.
 
-Frame of a car: x ahead, y left, z up from the floor under the middle of the axles; a picture's rows count from the
-top, its columns from the left. The original renders 640 x 480 and shrinks it with an antialiasing triangle filter
-(spec/simulator.md 4.1). We render 160 x 120 directly: every row of the picture is a line on the floor at a fixed
-distance, so it is sampled along that line from the picture of the floor whose texels are as large as its pixels, and
-a row that covers much depth is the mean of several such lines. Walls and sky are hit by one ray a pixel.
+The frame of a car and the rays of a picture are in `racer_env.sensors.lens`, how a picture comes about is in
+`racer_env.sensors.picture`. Grey pictures are what the original's filter makes of its colours: 0.2989 red + 0.5870
+green + 0.1140 blue, decimals cut.
 
-The model stops being true where things stand on the floor (none yet), and it has no light: shades are constants.
+The model stops being true where surfaces have texture (the original's road and borders have, by about two shades of
+255), and the walls are a rectangle around the track whatever stands there in the original.
 """
 
 from __future__ import annotations
 
+import io
 import math
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
+from PIL import Image
 
 from racer_env.kernel import Floats, Ints, Records, kernel, parallel_kernel, prange
-from racer_env.sensors import Reader, View
-from racer_env.sensors.ground import LEVELS, TEXEL, Ground, Palette, paint
+from racer_env.sensors import View
+from racer_env.sensors.ground import Layout, lay_out, paint
+from racer_env.sensors.lens import Lens, make_lens
+from racer_env.sensors.picture import Picture, Scene, shoot
+from racer_env.sensors.solids import draw
 from racer_env.track import Track
 
-WALL_HEIGHT = 1.0  #: m
-FARTHEST = 30.0  #: m, floor beyond is not sampled
-ONE = 65536.0  #: one texel in fixed point
+Pictures = npt.NDArray[np.uint8]  #: (n, h, w, channels), or one of them
+Colour = tuple[float, float, float]  #: red, green, blue, 0 to 255
 
-#: Shades of re:Invent 2018 under the original's light: medians over recorded frames.
-PALETTE = Palette(road=52, border=194, dash=130, field=121, walls=(46, 28, 22, 32), sky=218)
-
-
-class Lens(NamedTuple):
-    """The rows of a picture as lines on the floor, and the rays of its pixels."""
-
-    first: Ints  #: (h + 1,) where the lines of a row begin
-    ahead: Floats  #: (l,) m from the camera, of each line
-    pitch: Floats  #: (l,) m on the floor from pixel to pixel along the line
-    level: Ints  #: (l,) of the floor's picture
-    slope: Floats  #: (h,) rise of a row's rays for each metre ahead
-    spread: Floats  #: (h,) sideways metres for each metre ahead and pixel
+LUMA = (0.2989, 0.5870, 0.1140)  #: of the original's grey
+_GREY = (LUMA,)
+_RED_GREEN_BLUE = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
-class Floor(NamedTuple):
-    """`Ground` as the kernel reads it."""
+@dataclass(frozen=True)
+class Palette:
+    """Colours of what a camera can see."""
 
-    texels: npt.NDArray[np.uint8]
-    first: Ints
-    size: Ints
-    origin: Floats  #: (2,) m, corner of the first texel
-    bounds: Floats  #: (4,) m, left, bottom, right and top wall
-    walls: Floats  #: (4,) their shades: left, right, bottom, top
-    sky: float
+    road: Colour
+    border: Colour
+    dash: Colour
+    field: Colour
+    walls: tuple[Colour, Colour, Colour, Colour]  #: left, right, bottom and top of the world, seen from above
+    sky: Colour
+    glare: Colour  #: of the sun's reflection
+
+    def floor(self) -> tuple[Colour, ...]:
+        """Colours of what can be on the floor, in the order of `racer_env.sensors.ground`."""
+        return (self.road, self.border, self.dash, self.field)
 
 
-@kernel
-def _see_walls(
-    x: float,
-    y: float,
-    c: float,
-    s: float,
-    reach: float,
-    spread: float,
-    floor: Floor,
-    out: Floats,
-    span: tuple[int, int],
-) -> None:
-    """Write the shades of the pixels `span` of a row whose rays pass over the walls from `reach` m ahead on."""
-    left, bottom, right, top = (
-        floor.bounds[0] - x,
-        floor.bounds[1] - y,
-        floor.bounds[2] - x,
-        floor.bounds[3] - y,
-    )
-    middle = 0.5 * (len(out) - 1)
-    for k in range(span[0], span[1]):
-        across = (k - middle) * spread
-        dx, dy = c + s * across, s - c * across
-        side, end = (right if dx > 0.0 else left), (top if dy > 0.0 else bottom)
-        if abs(side) > reach * abs(dx) and abs(end) > reach * abs(dy):
-            out[k] = floor.sky
-        elif abs(side) * abs(dy) < abs(end) * abs(dx):
-            out[k] = floor.walls[1] if dx > 0.0 else floor.walls[0]
-        else:
-            out[k] = floor.walls[3] if dy > 0.0 else floor.walls[2]
+@dataclass(frozen=True)
+class Sunlight:
+    """The sun, as the floor reflects it."""
+
+    azimuth: float  #: rad, where it stands, from x to y
+    elevation: float  #: rad
+    strength: float  #: share of the glare in what is seen where it is mirrored
+
+
+#: Colours of re:Invent 2018 under the original's light: medians over recorded frames, less the sun's reflection.
+PALETTE = Palette(
+    road=(40.0, 51.0, 62.0),
+    border=(198.0, 198.0, 182.0),
+    dash=(200.0, 122.0, 20.0),
+    field=(97.0, 137.0, 100.0),
+    walls=((29.0, 53.0, 57.0), (14.0, 33.0, 40.0), (11.0, 26.0, 31.0), (18.0, 37.0, 43.0)),
+    sky=(217.0, 218.0, 219.0),
+    glare=(200.0, 190.0, 180.0),
+)
+
+#: Fitted to recorded frames. The azimuth is that of the original's sun (-0.5, 0.1, -0.9); a higher sun with its own
+#: elevation of 60 degrees explains them less well, so the elevation stands for what we do not know of its shading.
+SUNLIGHT = Sunlight(azimuth=math.radians(349.0), elevation=math.radians(42.0), strength=0.12)
 
 
 @kernel
-def _span(start: float, step: float, high: float, first: int, end: int) -> tuple[int, int]:
-    """Narrow the pixels [first, end) to those with 0 <= start + k * step < high."""
-    if step == 0.0:
-        return (first, end) if 0.0 <= start < high else (first, first)
-    low, up = -start / step, (high - start) / step
-    if step < 0.0:
-        low, up = up, low
-    return max(first, math.ceil(low + 1e-6)), max(first, min(end, math.floor(up - 1e-6) + 1))
-
-
-@kernel
-def _add_line(
-    column: float,
-    row: float,
-    step_column: float,
-    step_row: float,
-    first: int,
-    columns: int,
-    span: tuple[int, int],
-    texels: npt.NDArray[np.uint8],
-    shades: Ints,
-) -> None:
-    """Add the shades along a line on the floor, between four texels each, in fixed point (1 / 65536)."""
-    c, r = int(column * ONE), int(row * ONE)
-    step_c, step_r = int(step_column * ONE), int(step_row * ONE)
-    for k in range(span[0], span[1]):
-        pc, pr = c + k * step_c, r + k * step_r
-        at = np.uintp(first + (pr >> 16) * columns + (pc >> 16))
-        above = np.uintp(at + np.uintp(columns))
-        fc, fr = (pc >> 8) & 255, (pr >> 8) & 255
-        low = (256 - fc) * int(texels[at]) + fc * int(texels[at + np.uintp(1)])
-        high = (256 - fc) * int(texels[above]) + fc * int(texels[above + np.uintp(1)])
-        shades[k] += (256 - fr) * low + fr * high
-
-
-@kernel
-def _see_floor(
-    x: float, y: float, c: float, s: float, line: int, lens: Lens, floor: Floor, shades: Ints
-) -> tuple[int, int]:
-    """Add a line on the floor to the shades of a row; give the pixels that lie on the floor."""
-    level, pitch, ahead = lens.level[line], lens.pitch[line], lens.ahead[line]
-    texel = TEXEL * 2.0**level
-    left, bottom, right, top = floor.bounds[0], floor.bounds[1], floor.bounds[2], floor.bounds[3]
-    across = -0.5 * (len(shades) - 1) * pitch
-    first_x, first_y = x + c * ahead + s * across, y + s * ahead - c * across  # on the floor, of the first pixel
-    step_x, step_y = s * pitch, -c * pitch
-    span = _span(first_x - left, step_x, right - left, 0, len(shades))
-    span = _span(first_y - bottom, step_y, top - bottom, span[0], span[1])
-    column, row = (first_x - floor.origin[0]) / texel - 0.5, (first_y - floor.origin[1]) / texel - 0.5
-    columns, start = floor.size[level, 1], floor.first[level]
-    _add_line(column, row, step_x / texel, step_y / texel, start, columns, span, floor.texels, shades)
-    return span
-
-
-@kernel
-def _shoot(x: float, y: float, z: float, yaw: float, lens: Lens, floor: Floor, out: npt.NDArray[np.uint8]) -> None:
-    """Render one picture (h, w) from a camera at (x, y, z) looking along `yaw`."""
-    height, width = out.shape
-    c, s = math.cos(yaw), math.sin(yaw)
-    shades, hits, beyond = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width)
-    for r in range(height):
-        shades[:], hits[:] = 0, 0
-        lines, first, end = lens.first[r + 1] - lens.first[r], 0, width
-        for j in range(lens.first[r], lens.first[r + 1]):
-            span = _see_floor(x, y, c, s, j, lens, floor, shades)
-            hits[span[0] : span[1]] += 1
-            first, end = max(first, span[0]), min(end, span[1])
-        if lines == 0 or first >= end:
-            first, end, lines = width, width, max(lines, 1)
-        reach = (WALL_HEIGHT - z) / lens.slope[r] if lens.slope[r] > 0.0 else np.inf
-        _see_walls(x, y, c, s, reach, lens.spread[r], floor, beyond, (0, first))
-        _see_walls(x, y, c, s, reach, lens.spread[r], floor, beyond, (end, width))
-        for k in range(first):
-            shades[k] += (lines - hits[k]) * int(ONE * beyond[k])
-        for k in range(end, width):
-            shades[k] += (lines - hits[k]) * int(ONE * beyond[k])
-        share = 1.0 / (ONE * lines)
-        for k in range(width):
-            out[r, k] = int(shades[k] * share)  # the original cuts decimals too
-
-
-@kernel
-def _shoot_one(motion: Records, i: int, mount: Floats, lens: Lens, floor: Floor, out: npt.NDArray[np.uint8]) -> None:
+def _place(motion: Records, i: int, mount: Floats) -> tuple[float, float, float]:
+    """Where the camera of car i is, m, and along which yaw it looks."""
     m = motion[i]
     c, s = math.cos(m.yaw), math.sin(m.yaw)
-    x, y = m.x + c * mount[0] - s * mount[1], m.y + s * mount[0] + c * mount[1]
-    _shoot(x, y, mount[2], m.yaw, lens, floor, out[i, :, :, 0])
+    return m.x + c * mount[0] - s * mount[1], m.y + s * mount[0] + c * mount[1], m.yaw
+
+
+@kernel
+def _shoot_one(motion: Records, i: int, mount: Floats, lens: Lens, scene: Scene, picture: Picture) -> None:
+    x, y, yaw = _place(motion, i, mount)
+    shoot(x, y, yaw, lens, scene, picture)
 
 
 @parallel_kernel
 def _shoot_all(
-    motion: Records, which: Ints, mount: Floats, lens: Lens, floor: Floor, out: npt.NDArray[np.uint8]
+    motion: Records, which: Ints, mount: Floats, lens: Lens, scene: Scene, pictures: Picture, places: Ints
 ) -> None:
     for j in prange(which.size):
-        _shoot_one(motion, which[j], mount, lens, floor, out)
+        _shoot_one(motion, which[j], mount, lens, scene, pictures[places[j]])
 
 
-@dataclass(frozen=True)
+@kernel
+def _draw_one(motion: Records, bodies: Records, i: int, mount: Floats, lens: Lens, picture: Pictures) -> None:
+    x, y, yaw = _place(motion, i, mount)
+    cars = len(motion) // len(bodies)
+    draw(bodies[i // cars], i % cars, x, y, lens.above, yaw, lens.pitch, lens.focal, picture)
+
+
+@parallel_kernel
+def _draw_all(
+    motion: Records, bodies: Records, which: Ints, mount: Floats, lens: Lens, pictures: Pictures, places: Ints
+) -> None:
+    for j in prange(which.size):
+        _draw_one(motion, bodies, which[j], mount, lens, pictures[places[j]])
+
+
+@dataclass(frozen=True, eq=False)
 class CameraReader:
     """A camera on a track."""
 
-    mount: Floats
+    mount: Floats  #: (2,) m ahead and left of the middle of the axles
     lens: Lens
-    floor: Floor
+    scenes: tuple[Scene, ...]  #: one for each channel
+    jpeg: int | None = None  #: quality of the compression that a picture goes through
 
-    def read(self, view: View, which: Ints, out: npt.NDArray[np.uint8]) -> None:
-        """Write the pictures of the cars `which` (k,) into `out` (n, h, w, 1)."""
+    def read(self, view: View, which: Ints, out: Pictures) -> None:
+        """Write the pictures of the cars `which` (k,) into `out` (n, h, w, channels)."""
+        in_place = len(self.scenes) == 1 and out.flags.c_contiguous
+        pictures = out if in_place else np.empty((len(which), *out.shape[1:]), np.uint8)
+        places = which if in_place else np.arange(len(which))
+        for channel, scene in enumerate(self.scenes):
+            plane = pictures[..., 0] if in_place else np.empty(pictures.shape[:3], np.uint8)
+            self._shoot(view, which, scene, plane, places)
+            if not in_place:
+                pictures[..., channel] = plane
+        if view.bodies.shape[1] > 1:
+            self._draw(view, which, pictures, places)
+        if self.jpeg is not None:
+            for place in places:
+                pictures[place] = _compressed(pictures[place], self.jpeg)
+        if not in_place:
+            out[which] = pictures
+
+    def _shoot(self, view: View, which: Ints, scene: Scene, planes: Pictures, places: Ints) -> None:
         if which.size == 1:  # waking other cores costs more than one picture
-            _shoot_one(view.motion, which[0], self.mount, self.lens, self.floor, out)
+            _shoot_one(view.motion, which[0], self.mount, self.lens, scene, planes[places[0]])
         else:
-            _shoot_all(view.motion, which, self.mount, self.lens, self.floor, out)
+            _shoot_all(view.motion, which, self.mount, self.lens, scene, planes, places)
+
+    def _draw(self, view: View, which: Ints, pictures: Pictures, places: Ints) -> None:
+        if which.size == 1:
+            _draw_one(view.motion, view.bodies, which[0], self.mount, self.lens, pictures[places[0]])
+        else:
+            _draw_all(view.motion, view.bodies, which, self.mount, self.lens, pictures, places)
+
+
+def _compressed(picture: Pictures, quality: int) -> Pictures:
+    """Send a picture (h, w, 1) or (h, w, 3) through JPEG."""
+    file = io.BytesIO()
+    Image.fromarray(picture.squeeze()).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file)).reshape(picture.shape)
 
 
 @dataclass(frozen=True)
 class Camera:
-    """A grey pinhole camera that looks ahead and down."""
+    """A pinhole camera that looks ahead and down."""
 
     name: str = "FRONT_FACING_CAMERA"
     width: int = 160  #: pixels
     height: int = 120
     field_of_view: float = 1.13  #: rad, horizontal
-    ahead: float = 0.14529379  #: m from the middle of the axles
+    ahead: float = 0.1435  #: m from the middle of the axles, fitted: 0.1453, and the car stands nose up
     left: float = 0.0  #: m from the middle of the car
-    above: float = 0.1312  #: m over the floor, fitted to recorded frames
-    pitch: float = 0.2358  #: rad down, fitted: 15 degrees, and the car stands 1.5 degrees nose up
-    palette: Palette = field(default=PALETTE)
+    above: float = 0.1306  #: m over the floor, fitted to recorded frames
+    pitch: float = 0.2360  #: rad down, fitted: 15 degrees, and the car stands 1.5 degrees nose up
+    colour: bool = False  #: red, green and blue instead of grey
+    antialiased: bool = True  #: shrunk as Pillow does; OpenCV's linear filter looks at the middle of a pixel only
+    jpeg: int | None = None  #: quality of the JPEG that a picture goes through
+    palette: Palette = PALETTE
+    sunlight: Sunlight = SUNLIGHT
 
     def space(self) -> spaces.Box:
-        """A picture (h, w, 1) of uint8."""
-        return spaces.Box(0, 255, (self.height, self.width, 1), np.uint8)
+        """A picture (h, w, 1), or (h, w, 3) in colour, of uint8."""
+        return spaces.Box(0, 255, (self.height, self.width, 3 if self.colour else 1), np.uint8)
 
-    def on(self, track: Track) -> Reader:
+    def on(self, track: Track) -> CameraReader:
         """Paint the track's floor and mount the camera for it."""
-        return CameraReader(
-            np.array([self.ahead, self.left, self.above]),
-            self._lens(),
-            _floor(paint(track, self.palette), self.palette),
-        )
+        layout, channels = lay_out(track), _RED_GREEN_BLUE if self.colour else _GREY
+        scenes = tuple(make_scene(layout, self.palette, self.sunlight, weights) for weights in channels)
+        return CameraReader(np.array([self.ahead, self.left]), self.lens(), scenes, self.jpeg)
 
-    def _lens(self) -> Lens:
-        focal = 0.5 * self.width / math.tan(0.5 * self.field_of_view)
-        lines, counts = [], []
-        slope, spread = np.empty(self.height), np.empty(self.height)
-        for row in range(self.height):
-            forward, down = self._ray(row, focal)
-            slope[row], spread[row] = -down / forward, 1.0 / (focal * forward)
-            of_row = self._lines(row, focal)
-            lines += of_row
-            counts.append(len(of_row))
-        ahead, pitch, level = zip(*lines, strict=True)
-        return Lens(
-            np.r_[0, np.cumsum(counts)].astype(np.int64),
-            np.array(ahead),
-            np.array(pitch),
-            np.array(level, np.int64),
-            slope,
-            spread,
-        )
+    def beside(self, reader: CameraReader) -> CameraReader:
+        """Mount it where another camera that sees the same colours has had the floor painted."""
+        return CameraReader(np.array([self.ahead, self.left]), self.lens(), reader.scenes, self.jpeg)
 
-    def _ray(self, row: float, focal: float) -> tuple[float, float]:
-        """Forward and downward part of the ray of a row's middle."""
-        v = (row + 0.5 - 0.5 * self.height) / focal
-        return math.cos(self.pitch) - v * math.sin(self.pitch), math.sin(self.pitch) + v * math.cos(self.pitch)
-
-    def _lines(self, row: int, focal: float) -> list[tuple[float, float, int]]:
-        """Lines (ahead, pitch, level) whose mean is a row, spread as the triangle filter weighs them."""
-        forward, down = self._ray(row, focal)
-        if down <= 0.0 or self.above * forward / down > FARTHEST:
-            return []
-        squeeze = self.above / down**2 * 1.0 / focal / (self.above / down / focal)  # depth over width of a pixel
-        depth = squeeze * self.above / down / focal
-        texels = depth / max(self.above / down / focal, TEXEL)
-        count = min(max(round(0.7 * texels), 1), 8)  # the original shrinks eight rows into one
-        out = []
-        for share in (np.arange(count) + 0.5) / count:
-            offset = math.sqrt(2 * share) - 1 if share < 0.5 else 1 - math.sqrt(2 * (1 - share))
-            forward, down = self._ray(row + offset * (count > 1), focal)
-            if down > 0.0 and self.above * forward / down <= FARTHEST:
-                pitch = self.above / down / focal
-                level = min(max(round(math.log2(pitch / TEXEL)), 0), LEVELS - 1)
-                out.append((self.above * forward / down, pitch, level))
-        return out
+    def lens(self) -> Lens:
+        """Work out the rays of its pixels."""
+        return make_lens((self.width, self.height), self.field_of_view, self.above, self.pitch, self.antialiased)
 
 
-def _floor(ground: Ground, palette: Palette) -> Floor:
-    shades = np.array(palette.walls, np.float64)
-    return Floor(ground.texels, ground.first, ground.size, ground.origin, ground.walls, shades, float(palette.sky))
+def make_scene(layout: Layout, palette: Palette, sunlight: Sunlight, weights: Sequence[float]) -> Scene:
+    """Show a world in one channel, which weighs red, green and blue by `weights` (3,)."""
+
+    def shade(colour: Colour) -> int:
+        return int(sum(w * c for w, c in zip(weights, colour, strict=True)) + 1e-6)  # the original cuts decimals too
+
+    ground = paint(layout, [shade(colour) for colour in palette.floor()])
+    flat = math.cos(sunlight.elevation)
+    sun = (flat * math.cos(sunlight.azimuth), flat * math.sin(sunlight.azimuth), math.sin(sunlight.elevation))
+    return Scene(
+        ground.texels,
+        ground.first,
+        ground.size,
+        layout.origin,
+        layout.walls,
+        np.array([shade(wall) for wall in palette.walls], np.float64),
+        float(shade(palette.sky)),
+        float(shade(palette.glare)),
+        np.array(sun),
+        sunlight.strength,
+    )
 
 
 FRONT_FACING_CAMERA = Camera()
 OBSERVATION = Camera("observation")  #: the name it has in ``model_metadata.json`` of version 1
 LEFT_CAMERA = Camera("LEFT_CAMERA", left=0.03)  #: the left one of the car with two
+
+#: The physical car's lens, 120 degrees wide, at 15 pictures a second: 640 x 480 shrunk by OpenCV's linear filter and
+#: sent as JPEG (``camera_node.cpp`` of the car's software; quality 95 is OpenCV's default). Its makers say 120 degrees,
+#: and nothing about how it is mounted, so it is where the original's is; what a 640 x 480 mode leaves of the angle is
+#: not known.
+WIDE_CAMERA = Camera(field_of_view=math.radians(120.0), antialiased=False, jpeg=95)

@@ -4,14 +4,20 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import typer
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+from racer_env.bundle import Bundle
+from racer_env.car import DEEPRACER_V4, DEEPRACER_V6, DiscreteActions
 from racer_env.commands.drive import drive
 from racer_env.errors import MetadataError, RacerError, RewardError, TrackError
+from racer_env.metadata import ModelMetadata
+from racer_env.policy_graph import Convolution, Dense, Embedder, Policy, policy_graph
 from racer_env.render import window
 from racer_env.render.scene import SIZE
 
@@ -101,7 +107,75 @@ def test_driving_by_hand_ends_when_the_window_is_closed(monkeypatch: pytest.Monk
 
     player = threading.Thread(target=play)
     player.start()
-    said = output("--track", "oval")
+    said = output("--track", "oval", "--race", "object_avoidance", "--sensor", "LIDAR")
     player.join()
     assert "no lap completed; the last attempt got to" in said
     assert not pygame.display.get_init()
+
+
+@pytest.mark.parametrize("race", ["object_avoidance", "head_to_bot", "head_to_head"])
+def test_every_type_of_race_can_be_driven(race: str, tmp_path: Path) -> None:
+    assert "2 pictures in" in output("--race", race, "--frames", "2", "--save", tmp_path / race)
+    alone = output("--frames", "2", "--save", tmp_path / "alone")
+    assert "2 pictures in" in alone
+    assert (tmp_path / race / "frame_00002.png").read_bytes() != (tmp_path / "alone" / "frame_00002.png").read_bytes()
+
+
+def test_numbers_of_boxes_bot_cars_and_rivals_are_obeyed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen = []
+    monkeypatch.setattr("racer_env.commands.drive._film", lambda made, *_: seen.append(made.simulator))
+    film = ("--frames", "1", "--save", tmp_path)
+    output("--obstacles", "3", "--bots", "2", "--rivals", "4", "--sensor", "LIDAR", "--sensor", "LIDAR", *film)
+    output("--race", "head_to_bot", "--lane-changes", "--random-places", "--seed", "7", *film)
+    first, second = seen
+    assert np.bincount(first.state.bodies.kind[0]).tolist() == [0, 5, 2, 3]
+    assert [sensor.name for sensor in first.sensors] == ["LIDAR"]
+    assert (first.race.laps, first.race.off_track_penalty) == (3, 5.0)
+    assert second.race.bots.lane_changes
+    assert second.race.bots.random
+    assert second.seed == 7
+
+
+def test_a_trained_driver_can_be_raced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One that always chooses its second action."""
+    look = Convolution(np.zeros((4, 1, 40, 40)), np.zeros(4), 50)
+    policy = Policy(
+        (Embedder("FRONT_FACING_CAMERA", (look,)),), (), Dense(np.zeros((2, 24)), np.array([0.0, 1.0])), "softmax"
+    )
+    metadata = ModelMetadata(DiscreteActions((-30.0, 7.0), (1.0, 2.5)), version=4.0)
+    Bundle(metadata, policy_graph(policy), "rival").write(tmp_path / "rival.tar.gz")
+    seen: list[Any] = []
+    monkeypatch.setattr("racer_env.commands.drive._film", lambda made, *_: seen.append(made))
+    output("--rivals", "2", "--against", tmp_path / "rival.tar.gz", "--frames", "1", "--save", tmp_path)
+    simulator, rivals, show_camera = seen[0]
+    simulator.reset()
+    commands = rivals(simulator)
+    assert commands.steering_degrees.tolist() == [7.0] * 3
+    assert commands.speed.tolist() == [2.5] * 3
+    assert not show_camera
+    assert simulator.cars.steering_lag.tolist() == [car.steering_lag for car in (DEEPRACER_V6, *[DEEPRACER_V4] * 2)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--race", "object_avoidence"), "no race is called 'object_avoidence'; did you mean 'object_avoidance'?"),
+        (("--race", "head_to_hed"), "did you mean 'head_to_head'?"),
+        (("--race", "object_avoidance", "--obstacles", "60"), "do not fit on a track of 17.0 m; at most 47 do"),
+        (("--lane-changes",), "need bot cars"),
+        (("--bots", "2", "--bot-speed", "9"), "bot cars drive 0 to 4 m/s, not 9.0"),
+        (("--random-places",), "needs something to place"),
+        (("--against", "b.tar.gz"), "--against needs a rival: add --race head_to_head or --rivals N"),
+        (("--rivals", "1", "--against", "b.tar.gz"), "b.tar.gz cannot be read"),
+        (("--sensor", "LIDER"), "no sensor is called 'LIDER'; did you mean 'LIDAR'?"),
+        (("--track", "random:x"), "random:42"),
+    ],
+)
+def test_what_cannot_be_raced_is_said_in_one_sentence(
+    arguments: tuple[str, ...], sentence: str, tmp_path: Path
+) -> None:
+    error = run(*arguments, "--frames", "1", "--save", tmp_path / "none").exception
+    assert isinstance(error, RacerError)
+    assert sentence in str(error)
+    assert "\n" not in str(error)
+    assert not (tmp_path / "none").exists()

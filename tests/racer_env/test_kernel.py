@@ -1,12 +1,15 @@
 """Kernels do the same compiled and as plain Python."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from racer_env import kernel as kernels
 from racer_env.kernel import COMPILED, Records, kernel, parallel_kernel, prange, records
 
 PAIR = np.dtype([("a", np.float64), ("b", np.int64), ("c", np.bool_)], align=True)
@@ -73,3 +76,30 @@ def test_both_modes_drive_and_see_the_same_to_the_last_bit() -> None:
         said.append(ran.stdout)
     assert said[0] == said[1]
     assert len(said[0]) > 500
+
+
+@pytest.mark.jit
+def test_a_kernel_is_compiled_anew_when_one_that_it_calls_has_changed(tmp_path: Path) -> None:
+    """Numba alone would go on with the old one: the caller's file is the same."""
+    package = Path(kernels.__file__).parent
+    copied = tmp_path / "racer_env"
+    copied.mkdir()
+    for name in ("__init__.py", "kernel.py"):
+        shutil.copy(package / name, copied)
+    (copied / "caller.py").write_text(
+        "from racer_env.callee import answer\nfrom racer_env.kernel import kernel\n\n\n"
+        "@kernel\ndef ask() -> int:\n    return answer() + 0\n"
+    )
+    said = []
+    for value in (1, 2):
+        (copied / "callee.py").write_text(
+            f"from racer_env.kernel import kernel\n\n\n@kernel\ndef answer() -> int:\n    return {value}\n"
+        )
+        command = "from racer_env.caller import ask; print(ask())"
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+        done = subprocess.run(
+            [sys.executable, "-c", command], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        said.append(done.stdout.strip())
+    assert said == ["1", "2"]
+    assert len(list((tmp_path / "cache").glob("kernels-*"))) == 2

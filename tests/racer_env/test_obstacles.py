@@ -171,6 +171,16 @@ def test_after_a_crash_the_car_stands_a_metre_behind_the_box_on_the_other_lane(k
     assert pauses == pytest.approx(45, abs=1)
 
 
+def test_a_put_back_behind_a_box_looks_for_the_box_before_it(kidney: Track) -> None:
+    where = ((0.5, OUTER), (0.54, INNER))
+    world = world_of(kidney, replace(EVALUATION, obstacles=Obstacles(positions=where)))
+    first = world.state.bodies.station[0, 1]
+    drive_into(world, 2, behind=0.5)
+    m = world.state.motion[0]
+    assert kidney.project(np.array([[m.x, m.y]]))[0, 0] == pytest.approx(first - 1.0, abs=0.1)
+    assert lane_of(world, kidney, 0) == INNER
+
+
 def test_mercy_puts_a_car_ahead_of_a_box_that_it_hit_three_times(kidney: Track) -> None:
     race = replace(EVALUATION, obstacles=Obstacles(), collision_penalty=0.0, mercy_resets=3)
     world = world_of(kidney, race)

@@ -2,6 +2,7 @@ import math
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import gymnasium
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import racer_env  # noqa: F401 (registers the environment)
 from racer_env.driver import PurePursuit
 from racer_env.kernel import COMPILED
+from racer_env.obstacles import SHAPES, Bots, Obstacles
 from racer_env.race import EVALUATION, TIME_TRIAL, Race, Status
 from racer_env.render import palette, panel
 from racer_env.render.lettering import clock, plain
@@ -44,6 +46,11 @@ def like(picture: npt.NDArray[np.uint8], colour: palette.Colour) -> npt.NDArray[
     """Tell which pixels are nearly of a colour."""
     near: npt.NDArray[np.bool_] = np.abs(picture.astype(int) - colour).max(axis=2) < 40
     return near
+
+
+def colour_of(shape: str) -> palette.Colour:
+    red, green, blue = (round(255 * share) for share in SHAPES[shape].colour)
+    return red, green, blue
 
 
 def middle_of(mask: npt.NDArray[np.bool_]) -> tuple[float, float]:
@@ -81,7 +88,7 @@ def test_the_followed_car_is_drawn_where_it_is(oval: Track, share: float) -> Non
     shown = like(scene.draw()[MAP], palette.ACCENT)
     assert 50 < shown.sum() < 1000
     column, row = middle_of(shown)
-    expected = scene._view.pixels(np.array([[x, y]]))[0]
+    expected = scene._map.view.pixels(np.array([[x, y]]))[0]
     assert (column, row + 50) == pytest.approx(expected, abs=4.0)
 
 
@@ -106,10 +113,114 @@ def test_every_car_is_drawn_and_only_the_followed_one_is_bright(oval: Track) -> 
     pictures = [scene.draw()[MAP] for scene in scenes]
     for picture, car in zip(pictures, (0, 2), strict=True):
         m = world.state.motion[car]
-        expected = scenes[0]._view.pixels(np.array([[m.x, m.y]]))[0]
+        expected = scenes[0]._map.view.pixels(np.array([[m.x, m.y]]))[0]
         column, row = middle_of(like(picture, palette.ACCENT))
         assert (column, row + 50) == pytest.approx(expected, abs=4.0)
         assert like(picture, palette.OTHER).sum() > 3 * 50
+
+
+def test_everything_that_stands_or_drives_is_drawn_where_it_is(oval: Track) -> None:
+    for shape, race in (
+        ("box_obstacle", replace(TIME_TRIAL, obstacles=Obstacles(5))),
+        ("bot_car", replace(TIME_TRIAL, bots=Bots(5))),
+    ):
+        world = simulator(oval, race)
+        scene = Scene(world)
+        shown = np.abs(scene.draw().astype(int) - colour_of(shape)).max(axis=2) < 20
+        alone = np.abs(Scene(simulator(oval)).draw().astype(int) - colour_of(shape)).max(axis=2) < 20
+        for body in world.state.bodies[0, 1:]:
+            column, row = (round(at) for at in scene._map.view.pixels_of(body.x, body.y))
+            here = (slice(row - 9, row + 10), slice(column - 9, column + 10))
+            assert shown[here].sum() > 25 + alone[here].sum()
+
+
+def test_the_followed_car_has_a_ring_where_there_are_others(oval: Track) -> None:
+    rings = []
+    for race in (TIME_TRIAL, replace(TIME_TRIAL, obstacles=Obstacles(1, least_gap=0.5))):
+        world = simulator(oval, race)
+        world.place(0, *oval.poses(np.array([0.9 * oval.length]))[0])
+        scene, m = Scene(world), world.state.motion[0]
+        column, row = (round(at) for at in scene._map.view.pixels_of(m.x, m.y))
+        near = scene.draw()[row - 26 : row + 27, column - 26 : column + 27]
+        rings.append(like(near, palette.TEXT).sum())
+    assert rings[1] > rings[0] + 40
+
+
+def test_cars_of_other_worlds_are_drawn_only_if_they_are_on_the_same_track(oval: Track) -> None:
+    world = Simulator((oval, find_track("kidney")), n=12, actions=PurePursuit.actions)
+    world.reset()
+    tracks = [world.track_of(car).name for car in range(12)]
+    car = tracks.index("kidney")
+    assert 0 < tracks.count("oval") < 12
+    drawn = list(Scene(world, car)._cars_of_other_worlds())
+    assert drawn == [i for i in range(12) if i != car and tracks[i] == "kidney"]
+
+
+def test_the_map_is_that_of_the_followed_car_even_after_it_changed(oval: Track) -> None:
+    kidney = find_track("kidney")
+    world = Simulator((oval, kidney), actions=PurePursuit.actions)
+    world.reset()
+    scene = Scene(world)
+    seen = set()
+    for _ in range(12):
+        name = world.track_of(0).name
+        if name not in seen:
+            seen.add(name)
+            alone = simulator(world.track_of(0))
+            m = world.state.motion[0]
+            alone.place(0, m.x, m.y, m.yaw)
+            assert np.array_equal(scene.draw()[MAP], Scene(alone).draw()[MAP])
+        world.reset()
+    assert seen == {"oval", "kidney"}
+
+
+def test_any_car_of_any_world_can_be_followed(oval: Track) -> None:
+    world = simulator(oval, replace(TIME_TRIAL, cars=2, obstacles=Obstacles(2)), n=2)
+    for car in range(4):
+        x, y, yaw = oval.poses(np.array([(0.1 + 0.2 * car) * oval.length]))[0]
+        world.place(car, x, y, yaw)
+    for car in range(4):
+        scene = Scene(world, car)
+        m = world.state.motion[car]
+        column, row = middle_of(np.abs(scene.draw()[MAP].astype(int) - palette.ACCENT).max(axis=2) < 20)
+        assert (column, row + 50) == pytest.approx(scene._map.view.pixels_of(m.x, m.y), abs=4.0)
+
+
+def test_a_penalty_makes_the_car_fade(oval: Track) -> None:
+    world = simulator(oval, EVALUATION)
+    solid = like(Scene(world).draw()[INSET], palette.ACCENT).sum()
+    world.state.episode.pause[0] = 4
+    faint = like(Scene(world).draw()[INSET], palette.ACCENT).sum()
+    assert solid > 200 > faint
+
+
+def test_the_close_up_shows_what_is_ahead_above_and_what_is_left_to_the_left(oval: Track) -> None:
+    world = simulator(oval, replace(TIME_TRIAL, obstacles=Obstacles(positions=((0.06, 1),))))
+    box = world.state.bodies[0, 1]
+    c, s = math.cos(box.yaw), math.sin(box.yaw)
+    for ahead, left in ((0.6, 0.0), (0.3, 0.4), (-0.1, -0.5)):
+        world.place(0, box.x - c * ahead + s * left, box.y - s * ahead - c * left, box.yaw)
+        shown = np.abs(Scene(world).draw()[INSET].astype(int) - colour_of("box_obstacle")).max(axis=2) < 12
+        column, row = middle_of(shown)
+        assert (column, row) == pytest.approx((128 - 125 * left, 130.5 - 125 * ahead), abs=5.0)
+        assert 0.6 * 50 * 37.5 < shown.sum() < 50 * 37.5  # all but rim and tape
+
+
+def test_a_lidar_is_drawn_around_the_car_and_beside_the_camera(oval: Track) -> None:
+    race = replace(TIME_TRIAL, obstacles=Obstacles(positions=((0.06, 1),)), start=0.06)
+    pictures = []
+    for names in ((CAMERA,), (CAMERA, "SECTOR_LIDAR")):
+        world = Simulator(oval, race=race, sensors=find_sensors(names), actions=PurePursuit.actions)
+        world.reset()
+        scene = Scene(world)
+        beside = scene.draw()[INSET].astype(int)
+        scene.toggle_camera()
+        pictures.append((beside, scene.draw()[INSET].astype(int)))
+    (camera, close), (camera_and_lidar, close_and_lidar) = pictures
+    assert not np.array_equal(camera[100:, 164:], camera_and_lidar[100:, 164:])
+    assert np.array_equal(camera[:100], camera_and_lidar[:100])
+    changed = np.abs(close - close_and_lidar).max(axis=2) > 40
+    assert middle_of(changed)[0] < 128  # the box stands on the left
 
 
 def test_the_camera_is_shown_if_there_is_one_and_the_close_up_else(oval: Track) -> None:
@@ -172,6 +283,17 @@ def test_the_read_out_is_what_the_simulator_says(oval: Track) -> None:
     assert (readings.progress, readings.status) == (e.progress, Status.IN_PROGRESS)
     assert readings.current_ms == 2000
     assert readings.reward is None
+
+
+def test_the_read_out_counts_crashes_and_the_penalties_that_are_left(oval: Track) -> None:
+    race = replace(EVALUATION, obstacles=Obstacles(positions=((0.1, 1),)))
+    world = simulator(oval, race)
+    driver = PurePursuit(oval, speed=1.5, offset=0.25)
+    while not (step := world.step(driver.commands(world))).episode.crash_count[0]:
+        assert not step.done[0]
+    readings = panel.take_readings(world, 0, Stopwatch())
+    assert (readings.crashes, readings.off_tracks, readings.resets, readings.resets_left) == (1, 0, 1, 14)
+    assert 4.0 < readings.pause <= 5.0
 
 
 @pytest.mark.parametrize("every", [1, 7])

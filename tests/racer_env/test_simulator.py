@@ -10,22 +10,27 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from racer_env.car import DEEPRACER_V4, DEEPRACER_V6, Car
+from racer_env.car import DEEPRACER_V4, DEEPRACER_V5, DEEPRACER_V6, PHYSICAL, Car
 from racer_env.driver import PurePursuit
 from racer_env.errors import RacerError
 from racer_env.kernel import Floats
-from racer_env.obstacles import Obstacles
-from racer_env.race import TIME_TRIAL, Race, Status
+from racer_env.obstacles import Bots, Obstacles
+from racer_env.race import EVALUATION, TIME_TRIAL, Race, Status
 from racer_env.reward import RewardFunction
 from racer_env.sensors import find_sensors
-from racer_env.simulator import Simulator, State
+from racer_env.simulator import Simulator
+from racer_env.state import State
 from racer_env.track import Track, find_track
 
-#: SHA-256 of a lap's poses and speeds in millionths. When it changes, so does the physics: list that in CHANGELOG.md
-#: under Results.
+#: Fingerprints of a lap's poses and speeds, and of races. When one changes, so do results: list that in CHANGELOG.md.
 GOLDEN = {
-    "deepracer_v4": "81a49058dbc56dc84ded8c50730f1fb2757b910c472fedd5cdc41cb5c1d992bf",
-    "deepracer_v6": "ee8938af93c7c9c4751f918a8a9e0b5b8b01a9582aad3b096752b523e25f595c",
+    "deepracer_v4": "93e463b0fe3f47429043d269c758518fa1c75230dbe516b4fedde211d786e9fb",
+    "deepracer_v5": "3f2353a544a7c91e41159df48f39e8a7c31b81af2717120acd62d5485757a3f4",
+    "deepracer_v6": "fbd4ed6c09ef44b481361cde8ce57cf6dc6607b52185d6ba8e76dc210c882fb7",
+    "physical": "3976d009252edd5a6753c3df2ad4f0f09767aa67441b0eba8f02570104dbe737",
+    "object_avoidance": "27385615d8df5795bc9e70c5c798cf9638579112005153326b48213d1282afe2",
+    "head_to_bot": "c787b3884e859cc3af4440bbdbea2fecbdc026cc601b0372ee2d95573f5bd344",
+    "grid": "273d882462cef5f7248a88f2b706e32f56e19cbe7663c6ef2557e2c877fd5c8c",
 }
 
 
@@ -63,6 +68,11 @@ def driven(world: Simulator, actions: Floats, indices: Sequence[int] | slice = s
             world.reset(step.done)
     assert len({str(record[0]) for record in seen}) > len(seen) // 2  # something moved
     return seen
+
+
+def fingerprint(values: Floats) -> str:
+    """SHA-256 of numbers in millionths."""
+    return hashlib.sha256(np.round(values * 1e6).astype("<i8").tobytes()).hexdigest()
 
 
 def test_a_car_drives_the_same_alone_and_in_a_crowd(oval: Track) -> None:
@@ -125,7 +135,8 @@ def test_a_reset_touches_only_the_cars_it_names(oval: Track) -> None:
         seen = world.reset(which)["STATE"].copy()
         for name, now in arrays_of(world.state).items():
             assert now[[0, 2]].tolist() == before[name][[0, 2]].tolist()
-            assert name == "places" or now[1].tolist() != before[name][1].tolist()
+            drawn = name not in ("places", "cars", "motors", "pending")  # the same again, if nothing is randomised
+            assert not drawn or now[1].tolist() != before[name][1].tolist()
         assert seen[1, 3] == 0.0
         assert (seen[[0, 2], 3] > 0.0).all()
 
@@ -202,18 +213,39 @@ def lap(track: Track, car: Car, speed: float) -> Floats:
     return np.array(poses)
 
 
-@pytest.mark.parametrize(("car", "speed"), [(DEEPRACER_V4, 1.0), (DEEPRACER_V6, 1.6)])
+@pytest.mark.parametrize(
+    ("car", "speed"), [(DEEPRACER_V4, 1.0), (DEEPRACER_V5, 1.4), (DEEPRACER_V6, 1.6), (PHYSICAL, 1.2)]
+)
 def test_a_lap_is_the_golden_one(oval: Track, car: Car, speed: float) -> None:
-    millionths = np.round(lap(oval, car, speed) * 1e6).astype("<i8")
-    assert hashlib.sha256(millionths.tobytes()).hexdigest() == GOLDEN[car.name]
+    assert fingerprint(lap(oval, car, speed)) == GOLDEN[car.name]
+
+
+@pytest.mark.parametrize("name", ["object_avoidance", "head_to_bot", "grid"])
+def test_a_race_of_every_type_is_the_golden_one(oval: Track, name: str) -> None:
+    """Half a minute in which cars run into things and are put back."""
+    things: dict[str, dict[str, Any]] = {
+        "object_avoidance": {"obstacles": Obstacles(random=True)},
+        "head_to_bot": {"bots": Bots(random=True, lane_changes=True, speed=0.5)},
+        "grid": {"cars": 3},
+    }
+    race = replace(EVALUATION, collision_penalty=1.0, **things[name])
+    world, driver = world_of(oval, race=race, seed=1), PurePursuit(oval, 1.5)
+    seen = []
+    for _ in range(450):
+        world.step(driver.commands(world))
+        m, b = world.state.motion, world.state.bodies[0]
+        seen.append([*m.x, *m.y, *m.yaw, *b.x, *b.y, *world.state.episode.crash_count])
+    assert max(row[-1] for row in seen) > 0 or name == "grid"
+    assert fingerprint(np.array(seen)) == GOLDEN[name]
 
 
 @pytest.mark.parametrize("name", ["boomerang", "grand_prix"])
-def test_a_mirrored_track_gives_a_mirrored_drive(name: str) -> None:
+def test_a_mirrored_track_gives_a_mirrored_car_a_mirrored_drive(name: str) -> None:
     track = find_track(name)
     mirrored = Track.from_route(track.route * np.array([1.0, -1.0] * 3), "mirrored")
     assert mirrored.counter_clockwise != track.counter_clockwise
-    there, again = lap(track, DEEPRACER_V6, 1.2), lap(mirrored, DEEPRACER_V6, 1.2)
+    opposite = replace(DEEPRACER_V6, steering_offset=-DEEPRACER_V6.steering_offset)
+    there, again = lap(track, DEEPRACER_V6, 1.2), lap(mirrored, opposite, 1.2)
     assert np.ptp(there[:, 1]) > 1.0
     turn = there[0, 2] + again[0, 2]
     assert np.cos(turn) == pytest.approx(1.0)

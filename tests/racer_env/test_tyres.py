@@ -25,7 +25,9 @@ def test_energy_does_not_grow_without_drive(car: Car) -> None:
     command.speed = 0.1
     begun = last = motion.speed**2 + motion.lateral_speed**2 + (car.gyration * motion.yaw_rate) ** 2
     for _ in range(CONTROL_RATE):
-        advance(motion, command, car_records([car] * 30), np.zeros(30, np.bool_), TIME_STEP, SUBSTEPS)
+        advance(
+            motion, command, car_records([car] * 30), np.zeros(30, np.bool_), np.full(len(motion), TIME_STEP), SUBSTEPS
+        )
         energy = motion.speed**2 + motion.lateral_speed**2 + (car.gyration * motion.yaw_rate) ** 2
         assert (energy <= np.maximum(last * 1.001, 0.03)).all()
         last = energy
@@ -37,7 +39,9 @@ def test_a_car_that_slides_comes_to_roll(car: Car) -> None:
     motion, command = sliding(30), records(30, COMMAND)
     command.speed = 0.1
     for _ in range(4 * CONTROL_RATE):
-        advance(motion, command, car_records([car] * 30), np.zeros(30, np.bool_), TIME_STEP, SUBSTEPS)
+        advance(
+            motion, command, car_records([car] * 30), np.zeros(30, np.bool_), np.full(len(motion), TIME_STEP), SUBSTEPS
+        )
     np.testing.assert_allclose(motion.speed, 0.1, atol=0.03)
     np.testing.assert_allclose(motion.lateral_speed, 0.0, atol=0.03)
     np.testing.assert_allclose(motion.yaw_rate, 0.0, atol=0.3)

@@ -259,11 +259,13 @@ def test_a_run_remembers_what_was_on_its_tracks(model: MakeModel, shown: Shown, 
     shown(
         *("train", model(), "--track", "oval", "--track", "kidney", "--run", run, "--steps", 1, "--cars", 4),
         *("--race", "object_avoidance", "--obstacles", 2, "--random-places", "--bots", 1, "--bot-speed", 0.4),
+        *("--randomise", "mild", "--jitter"),
     )
     opened = RunFolder.open(run)
     assert [track.name for track in opened.tracks] == ["oval", "kidney"]
     assert opened.race.obstacles == Obstacles(2, random=True)
     assert opened.race.bots == Bots(1, speed=0.4, random=True)
+    assert (opened.settings.randomise, opened.settings.jitter) == ("mild", True)
     shown("train", "--resume", run, "--steps", 1)
     rows = laps(shown("evaluate", run, "--laps", 1, "--json", "--track", "kidney", "--seed", 3))
     assert rows[0]["crash_count"] + rows[0]["off_track_count"] > 0  # it has learned nothing yet
@@ -279,6 +281,7 @@ def test_a_run_remembers_what_was_on_its_tracks(model: MakeModel, shown: Shown, 
         (["--bots", "60"], "60 objects at least 2.00 m apart do not fit on a track of"),
         (["--bots", "1", "--bot-speed", "nan"], "bot cars drive 0 to 4 m/s, not nan"),
         (["--track", "straight"], "oval and straight cannot be mixed"),
+        (["--randomise", "mldi"], "no level of randomisation is called 'mldi'; did you mean 'mild'"),
     ],
 )
 def test_what_cannot_be_on_a_track_is_refused_with_one_sentence(
