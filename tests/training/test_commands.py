@@ -281,7 +281,7 @@ def test_a_run_remembers_what_was_on_its_tracks(model: MakeModel, shown: Shown, 
         (["--bots", "60"], "60 objects at least 2.00 m apart do not fit on a track of"),
         (["--bots", "1", "--bot-speed", "nan"], "bot cars drive 0 to 4 m/s, not nan"),
         (["--track", "straight"], "oval and straight cannot be mixed"),
-        (["--randomise", "mldi"], "no level of randomisation is called 'mldi'; did you mean 'mild'"),
+        (["--randomise", "mldi"], "no randomisation is called 'mldi'; did you mean 'mild'"),
     ],
 )
 def test_what_cannot_be_on_a_track_is_refused_with_one_sentence(
