@@ -4,13 +4,14 @@ BIN := .venv/bin
 RACER := $(BIN)/racer
 
 DATA ?= ../shared/data
+PLAIN := RACER_NO_JIT=1 $(BIN)/pytest -q -m "not slow" tests/tracks tests/racer_env
 
-.PHONY: help install race test check bench fidelity clean
+.PHONY: help install race test test-plain lint check bench fidelity clean
 
 help:
 	@echo "make race     install, train two drivers, race them, print the leaderboard (some minutes)"
 	@echo "make test     install and run the tests"
-	@echo "make check    what CI runs: format, lint, types, import rules, tests in both kernel modes"
+	@echo "make check    format, lint, types, import rules, and the tests in both kernel modes with coverage"
 	@echo "make bench    measure speed on this machine"
 	@echo "make fidelity compare with the original's recordings in DATA=$(DATA)"
 	@echo "make install  make .venv and install everything into it"
@@ -41,13 +42,18 @@ race: install
 test: install
 	$(BIN)/pytest -q
 
-check: install
+check: lint
+	$(BIN)/pytest -q --cov --cov-report=
+	$(PLAIN) --cov --cov-append --cov-report=term:skip-covered
+
+lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q --cov --cov-report=
-	RACER_NO_JIT=1 $(BIN)/pytest -q -m "not slow" --cov --cov-append --cov-report=term:skip-covered tests/tracks tests/racer_env
+
+test-plain: install
+	$(PLAIN)
 
 bench: install
 	$(BIN)/python -m benchmarks.speed

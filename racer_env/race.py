@@ -199,8 +199,10 @@ CUT_SHORT = (Status.IN_PROGRESS, Status.PAUSE, Status.TIME_UP)
 
 def truncated(episode: Records) -> Bools:
     """Tell for episodes (n,) whether they ended because steps or time ran out."""
-    out: Bools = episode.done & np.isin(episode.status, CUT_SHORT)
-    return out
+    done: Bools = episode.done.copy()
+    if done.any():
+        done &= np.isin(episode.status, CUT_SHORT)
+    return done
 
 
 _IN_PROGRESS, _LAP_COMPLETE = int(Status.IN_PROGRESS), int(Status.LAP_COMPLETE)

@@ -11,7 +11,9 @@ a track of its own, and what happens in one does not depend on how many there ar
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -280,12 +282,13 @@ class Simulator:
         called = np.flatnonzero(self.state.episode.status != Status.PAUSE)
         if self.race.cars > 1:
             called = called[~out[called]]
-        for place, some in self._by_place(called) if called.size else ():
-            seen = self._seen(place, self.time)
-            if self.reward.batched:
-                self.rewards[some] = self.reward.batch(params.columns(seen, some))
-            else:
-                self.rewards[some] = self.reward(params.build(seen, some), some)
+        with _uncollected():
+            for place, some in self._by_place(called) if called.size else ():
+                seen = self._seen(place, self.time)
+                if self.reward.batched:
+                    self.rewards[some] = self.reward.batch(params.columns(seen, some))
+                else:
+                    self.rewards[some] = self.reward(params.build(seen, some), some)
 
     def _seen(self, place: _Place, time: Floats) -> Seen:
         around = self.judged_bodies if self._crowded else None
@@ -343,6 +346,18 @@ class Simulator:
                 memory = state.memory[sensor.name]
                 view = View(state.motion, state.situation, state.cars, state.bodies, state.ticks, state.streams, memory)
                 reader.read(view, some, self.observations[sensor.name])
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep Python from looking for garbage: thousands of params would make it, a third of their cost, in vain."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 @kernel

@@ -68,7 +68,7 @@ def situation(
     if bodies is not None:
         look_around(bodies, np.arange(1), 1, track.geometry, found)
     seen = params.Seen(track, found, episode, command, np.array([(steps - 1) / CONTROL_RATE]), bodies)
-    (out,) = params.build(seen, [0])
+    (out,) = params.build(seen, np.zeros(1, np.int64))
     return out
 
 

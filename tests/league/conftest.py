@@ -93,6 +93,6 @@ def road_follower(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float],
 
 @pytest.fixture(scope="session")
 def stereo_driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sound driver that needs a sensor which our cars do not have."""
+    """A driver with two cameras."""
     weights = np.zeros((2 * PIXELS, 3), np.float32)
     return write_bundle(tmp_path_factory.mktemp("stereo") / "stereo.tar.gz", weights, sensor="STEREO_CAMERAS")
