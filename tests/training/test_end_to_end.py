@@ -152,19 +152,10 @@ def test_a_reward_that_fails_in_the_middle_is_blamed_by_line_and_the_run_is_kept
     assert RunFolder.open(run).settings.cars == 4
 
 
-def test_what_a_new_run_refuses_is_one_sentence(tmp_path: Path) -> None:
+def test_what_cannot_be_trained_or_driven_is_one_sentence(tmp_path: Path) -> None:
     model = make_model(tmp_path / "model")
-    (tmp_path / "taken").mkdir()
-    (tmp_path / "taken" / "something").touch()
-    bad = make_model(tmp_path / "bad")
-    (bad / "hyperparameters.json").write_text('{"learning_rate": 1}')
     for words, said in (
         (("train", model), "--track"),
-        (("train", model, "--track", "ovall"), "did you mean 'oval'?"),
-        (("train", model, "--track", "oval", "--run", tmp_path / "taken"), "taken"),
-        (("train", model, "--track", "oval", "--network", "compct"), "did you mean 'compact'?"),
-        (("train", bad, "--track", "oval"), "learning_rate"),
-        (("train", "--resume", tmp_path / "nowhere"), "nowhere"),
         (("evaluate", tmp_path / "no.tar.gz", "--track", "oval"), "no.tar.gz"),
     ):
         done = racer(*words)
