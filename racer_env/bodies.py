@@ -112,13 +112,20 @@ def is_inside(x: float, y: float, body: Records) -> bool:
 
 
 @kernel
+def _corner(body: Records, k: int) -> tuple[float, float]:
+    """Corner k, 0 to 3, of the rectangle of a body that must not be touched."""
+    ahead, left = (0.5 if k < 2 else -0.5) * body.crash_length, (0.5 if k % 2 == 0 else -0.5) * body.crash_width
+    c, s = math.cos(body.yaw), math.sin(body.yaw)
+    return body.x + c * ahead - s * left, body.y + s * ahead + c * left
+
+
+@kernel
 def touches(body: Records, other: Records) -> bool:
     """Tell whether a corner of one body's rectangle is inside that of another."""
-    c, s = math.cos(body.yaw), math.sin(body.yaw)
-    for ahead in (-0.5 * body.crash_length, 0.5 * body.crash_length):
-        for left in (-0.5 * body.crash_width, 0.5 * body.crash_width):
-            if is_inside(body.x + c * ahead - s * left, body.y + s * ahead + c * left, other):
-                return True
+    for k in range(4):
+        x, y = _corner(body, k)
+        if is_inside(x, y, other):
+            return True
     return False
 
 
@@ -171,13 +178,12 @@ def _neighbours(world: Records, own: int, station: float) -> tuple[int, int]:
 @kernel
 def is_in_camera(body: Records, car: Records) -> bool:
     """Tell whether the middle or a corner of a body, at the floor, is in the view of a car's camera."""
-    c, s = math.cos(body.yaw), math.sin(body.yaw)
     if _is_seen(body.x, body.y, car):
         return True
-    for ahead in (-0.5 * body.crash_length, 0.5 * body.crash_length):
-        for left in (-0.5 * body.crash_width, 0.5 * body.crash_width):
-            if _is_seen(body.x + c * ahead - s * left, body.y + s * ahead + c * left, car):
-                return True
+    for k in range(4):
+        x, y = _corner(body, k)
+        if _is_seen(x, y, car):
+            return True
     return False
 
 

@@ -15,6 +15,7 @@ their number changes the rounding, so that a seed would not give the same weight
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -28,7 +29,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import explained_variance
 from torch.nn import functional
 
-Losses = dict[str, float]
+#: What is told of a minibatch, in this order.
+LOSSES = ("loss", "policy_gradient_loss", "value_loss", "entropy", "approx_kl", "clip_fraction")
 
 
 class _Part(NamedTuple):
@@ -36,7 +38,7 @@ class _Part(NamedTuple):
 
     size: int
     gradients: Sequence[torch.Tensor]  #: one a parameter of the policy
-    losses: Losses
+    losses: torch.Tensor  #: as `LOSSES`
 
 
 class _UntilInterrupted(BaseCallback):
@@ -61,7 +63,7 @@ class DeepRacerPPO(PPO):
     def __init__(self, *args: Any, huber: bool = True, shards: int = 1, **kwargs: Any):
         self.huber, self.shards = huber, shards
         self.interrupted = False
-        self.losses: Losses = {}
+        self.losses: dict[str, float] = {}
         super().__init__(*args, **{"max_grad_norm": float("inf"), **kwargs})
 
     def begin(self, steps: int) -> None:
@@ -86,8 +88,8 @@ class DeepRacerPPO(PPO):
         with ThreadPoolExecutor(self.shards, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             losses = [self._learn_from(samples, pool) for samples in self._minibatches()]
         self._n_updates += self.n_epochs
-        names = losses[0] if losses else ()
-        self.losses = {name: float(np.mean([loss[name] for loss in losses])) for name in names}
+        means = torch.stack(losses).mean(dim=0).tolist() if losses else []
+        self.losses = dict(zip(LOSSES, means, strict=False))
         for name, value in self.losses.items():
             self.logger.record(f"train/{name}", value)
         self.logger.record("train/explained_variance", float(explained))
@@ -104,18 +106,18 @@ class DeepRacerPPO(PPO):
                 if len(samples.advantages) == batch:
                     yield samples
 
-    def _learn_from(self, samples: Any, pool: ThreadPoolExecutor) -> Losses:
-        """Make one step on one minibatch; give its losses."""
+    def _learn_from(self, samples: Any, pool: ThreadPoolExecutor) -> torch.Tensor:
+        """Make one step on one minibatch; give its losses, in the order of `LOSSES`."""
         parts = list(pool.map(self._gradients, _split(samples, self.shards)))
         weights = [part.size / len(samples.advantages) for part in parts]
-        for i, parameter in enumerate(self.policy.parameters()):
-            parameter.grad = sum(w * part.gradients[i] for w, part in zip(weights, parts, strict=True))  # type: ignore[assignment]
+        gradients = _mean([part.gradients for part in parts], weights)
+        for parameter, gradient in zip(self.policy.parameters(), gradients, strict=True):
+            parameter.grad = gradient
         if np.isfinite(self.max_grad_norm):
             torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
         self.policy.optimizer.step()
-        shares = list(zip(weights, parts, strict=True))
-        losses = {name: sum(w * part.losses[name] for w, part in shares) for name in parts[0].losses}
-        if not np.isfinite(losses["loss"]):
+        (losses,) = _mean([[part.losses] for part in parts], weights)
+        if not math.isfinite(float(losses[0])):
             raise FloatingPointError("the loss is not a finite number")
         return losses
 
@@ -138,15 +140,17 @@ class DeepRacerPPO(PPO):
         loss = policy_loss + self.vf_coef * value_loss - self.ent_coef * entropy_mean
         gradients = torch.autograd.grad(loss, list(self.policy.parameters()))
         with torch.no_grad():
-            losses = {
-                "policy_gradient_loss": policy_loss.item(),
-                "value_loss": value_loss.item(),
-                "entropy": entropy_mean.item(),
-                "approx_kl": (ratio - 1.0 - log_ratio).mean().item(),
-                "clip_fraction": ((ratio - 1.0).abs() > clip).float().mean().item(),
-                "loss": loss.item(),
-            }
+            kl, far = ratio - 1.0 - log_ratio, ((ratio - 1.0).abs() > clip).float()
+            losses = torch.stack((loss, policy_loss, value_loss, entropy_mean, kl.mean(), far.mean()))
         return _Part(len(actions), gradients, losses)
+
+
+def _mean(lists: Sequence[Sequence[torch.Tensor]], weights: Sequence[float]) -> list[torch.Tensor]:
+    """The weighted mean of lists of tensors, tensor by tensor."""
+    total = list(lists[0]) if len(lists) == 1 else list(torch._foreach_mul(list(lists[0]), weights[0]))
+    for tensors, weight in zip(lists[1:], weights[1:], strict=True):
+        torch._foreach_add_(total, list(tensors), alpha=weight)
+    return total
 
 
 def _split(samples: Any, parts: int) -> list[Any]:

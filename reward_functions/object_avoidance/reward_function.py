@@ -1,5 +1,7 @@
 import math
 
+FAR, NEAR, PASSED = 2.5, 1.0, -0.5  # metres in front of the nose where a box begins to matter, does, and no longer does
+
 
 def metres_in_front(params, i):
     """How far object i is in front of the car's nose; negative if it is behind."""
@@ -8,25 +10,27 @@ def metres_in_front(params, i):
     return (x - params["x"]) * math.cos(heading) + (y - params["y"]) * math.sin(heading)
 
 
-def reward_function(params):
-    """Stay on the road and change lanes in time for the boxes on it."""
-    if params["is_crashed"] or params["is_offtrack"]:
-        return 0.001
-
-    half_width = 0.5 * params["track_width"]
-    reward = max(0.0, 1.0 - (params["distance_from_center"] / half_width) ** 2)
-    if not params["all_wheels_on_track"]:
-        reward *= 0.5
-
+def place_to_be(params):
+    """Metres left of the centre line: 0, or towards the middle of the free lane while a box is ahead or beside."""
     # There may be no objects at all: the lists are empty then.
     if params["objects_location"]:
         # `closest_objects` is the object behind and the one ahead. If there is only one, it is both.
-        _, ahead = params["closest_objects"]
-        same_lane = params["objects_left_of_center"][ahead] == params["is_left_of_center"]
-        distance = metres_in_front(params, ahead)
+        for i in params["closest_objects"]:
+            distance = metres_in_front(params, i)
+            if PASSED < distance < FAR:
+                lane = 0.25 * params["track_width"] * min(1.0, (FAR - distance) / (FAR - NEAR))
+                return -lane if params["objects_left_of_center"][i] else lane
+    return 0.0
 
-        # From 1.5 m on, the same lane pays less and less; at 0.3 m, about to touch, nothing.
-        if same_lane and 0.0 < distance < 1.5:
-            reward *= max(0.0, (distance - 0.3) / 1.2)
 
+def reward_function(params):
+    """Stay on the road, and change lanes in time for the boxes on it."""
+    if params["is_crashed"] or params["is_offtrack"]:
+        return 0.001
+
+    here = params["distance_from_center"] if params["is_left_of_center"] else -params["distance_from_center"]
+    half_width = 0.5 * params["track_width"]
+    reward = max(0.0, 1.0 - abs(here - place_to_be(params)) / half_width)
+    if not params["all_wheels_on_track"]:
+        reward *= 0.5
     return float(reward + 0.001)
