@@ -15,7 +15,7 @@ from torch import nn
 from racer_env.bundle import Bundle
 from racer_env.car import DiscreteActions
 from racer_env.errors import BundleError
-from racer_env.metadata import NETWORKS, PRIVILEGED
+from racer_env.metadata import DISCRETIZED, NETWORKS, OBJECTS, STATE
 from racer_env.policy_graph import Convolution, Dense, Embedder, Policy, policy_graph
 from racer_env.sensors import find_sensors
 from racer_env.simulator import Simulator
@@ -23,6 +23,9 @@ from training.networks import DriverPolicy
 from training.networks import Embedder as TorchEmbedder
 from training.policy_driver import load_driver
 from training.run_folder import RunFolder
+
+#: Sensors that no car has, and what to train with instead.
+NO_CAR_HAS = {STATE: "FRONT_FACING_CAMERA", OBJECTS: "FRONT_FACING_CAMERA", DISCRETIZED: "SECTOR_LIDAR"}
 
 TOLERANCE = 1e-5  #: largest difference allowed between torch and the graph that was read back
 
@@ -44,11 +47,9 @@ def export(run: RunFolder, path: Path, which: str = "best") -> Bundle:
 def bundle_of(policy: DriverPolicy, run: RunFolder, name: str) -> Bundle:
     """Put a policy's driver, without its critic, into a bundle."""
     metadata = run.model.metadata
-    if set(metadata.sensors) <= set(PRIVILEGED):
-        raise BundleError(
-            f"a driver that sees {metadata.sensors[0]} cannot run on a car; "
-            "train with the sensor FRONT_FACING_CAMERA instead"
-        )
+    for sensor, instead in NO_CAR_HAS.items():
+        if sensor in metadata.sensors:
+            raise BundleError(f"a driver that sees {sensor} cannot run on a car; train with {instead} instead")
     known = run.settings.network if run.settings.network in NETWORKS else NETWORKS[0]
     embedder = policy.pi_features_extractor
     assert isinstance(embedder, TorchEmbedder)

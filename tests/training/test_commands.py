@@ -272,6 +272,22 @@ def test_a_run_remembers_what_was_on_its_tracks(model: MakeModel, shown: Shown, 
     assert laps(shown("evaluate", run, "--laps", 1, "--json", "--race", "time_trial"))[0]["crash_count"] == 0
 
 
+def test_a_driver_with_two_cameras_and_a_lidar_trains_and_drives_from_its_bundle(
+    model: MakeModel, train: Shown, shown: Shown, refused: Shown, tmp_path: Path
+) -> None:
+    for name, second in (("good", "SECTOR_LIDAR"), ("bad", "DISCRETIZED_SECTOR_LIDAR")):
+        folder = model(name=name, sensor="STEREO_CAMERAS")
+        text = (folder / "model_metadata.json").read_text()
+        (folder / "model_metadata.json").write_text(text.replace('"STEREO_CAMERAS"', f'"STEREO_CAMERAS", "{second}"'))
+        train(folder, tmp_path / f"run-{name}", "--steps", 1, "--race", "object_avoidance")
+    shown("export", tmp_path / "run-good", "-o", tmp_path / "good.tar.gz", "--which", "last")
+    options = ("--track", "oval", "--race", "object_avoidance", "--laps", 1, "--resets", 0, "--json")
+    driven = laps(shown("evaluate", tmp_path / "good.tar.gz", *options))
+    assert driven == laps(shown("evaluate", tmp_path / "run-good", "--which", "last", *options))
+    sentence = refused("export", tmp_path / "run-bad", "-o", tmp_path / "bad.tar.gz", "--which", "last")
+    assert sentence.endswith("sees DISCRETIZED_SECTOR_LIDAR cannot run on a car; train with SECTOR_LIDAR instead")
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
