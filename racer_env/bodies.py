@@ -51,10 +51,7 @@ BODY = np.dtype(
         ("station", np.float64),  # m along the centre line
         ("distance_from_center", np.float64),  # m
         ("is_left_of_center", np.bool_),
-        (
-            "rail",
-            np.float64,
-        ),  # m of the centre line, of what keeps to lanes: where its place on the lane is reckoned from
+        ("rail", np.float64),  # m of the centre line from which its place on its lane is reckoned, if it keeps to lanes
         ("lane", np.float64),  # from the outer lane (-1) to the inner one (1), likewise
         ("next_lane", np.float64),  # where a bot car is changing to
         ("wait", np.int64),  # control periods until a bot car changes lanes again
@@ -146,22 +143,27 @@ def look_around(bodies: Records, which: Ints, cars: int, track: Geometry, situat
             other = world[j]
             if j == own or other.kind == _NONE or not other.solid or not touches(world[own], other):
                 continue
-            moving = j < cars or other.speed > 0.0
-            if moving and gap(s.projection_distance, other.station, track) < 0.0:
-                s.bumped = s.bumped or other.kind == _BOT
+            moving, place = j < cars or other.speed > 0.0, world[own].station if j < cars else s.projection_distance
+            if moving and gap(place, other.station, track) < 0.0:
+                s.bumped = s.bumped or (other.kind == _BOT and world[own].solid)
             elif not s.is_crashed:
                 s.is_crashed, s.hit = True, j
         before, after = _neighbours(world, own, s.projection_distance)
-        s.previous_object, s.next_object = before - (before > own), after - (after > own)
-        s.object_in_camera = is_in_camera(world[after], world[own])
+        s.previous_object, s.next_object, s.object_in_camera = 0, 0, False
+        if after >= 0:
+            s.previous_object, s.next_object = before - (before > own), after - (after > own)
+            s.object_in_camera = is_in_camera(world[after], world[own])
 
 
 @kernel
 def _neighbours(world: Records, own: int, station: float) -> tuple[int, int]:
-    """The bodies before and after a station; of equal ones, the last before and the first after; on and on around."""
+    """The bodies before and after a station, on and on around; of equal ones, the last before and the first after.
+
+    Cars that are out do not count; -1 if nothing is left.
+    """
     first, last, before, after = -1, -1, -1, -1
     for j in range(len(world)):
-        if j == own:
+        if j == own or world[j].kind == _NONE:
             continue
         at = world[j].station
         if first < 0 or at < world[first].station:

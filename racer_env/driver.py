@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from racer_env.car import COMMAND, ActionSpace, Car, ContinuousActions
 from racer_env.dynamics import CONTROL_RATE
+from racer_env.errors import RacerError
 from racer_env.kernel import Floats, Ints, records
 from racer_env.metadata import ModelMetadata
 from racer_env.race import EVALUATION, Race, Status
-from racer_env.sensors import find_sensors
+from racer_env.sensors import Sensor, find_sensors
 from racer_env.simulator import Observations, Simulator, Step
 from racer_env.track import Track
 
@@ -61,6 +62,11 @@ class RaceResult:
     def best_ms(self) -> int | None:
         """Time of the fastest complete lap, if there is one."""
         return min((lap.time_ms for lap in self.laps if lap.complete), default=None)
+
+    @property
+    def time_ms(self) -> int:
+        """Time of all laps, the one that was not completed included."""
+        return sum(lap.time_ms for lap in self.laps)
 
     @property
     def distance(self) -> float:
@@ -131,8 +137,7 @@ def heat(
     Raises:
         RacerError: there are too many entries.
     """
-    told = [entry.metadata for entry in entries]
-    sensors = {sensor.name: sensor for m in told for sensor in find_sensors(m.sensors, m.lidar)}
+    sensors = _sensors([entry.metadata for entry in entries])
     cars = [entry.car or entry.metadata.car for entry in entries]
     rules = replace(rules, cars=len(entries))
     actions = entries[0].metadata.actions
@@ -145,6 +150,15 @@ def heat(
         RaceResult(tuple(of_car), round(driven * 1000 / CONTROL_RATE))
         for of_car, driven in zip(laps, ticks.tolist(), strict=True)
     ]
+
+
+def _sensors(told: Sequence[ModelMetadata]) -> dict[str, Sensor]:
+    """All sensors that some drivers have, by name."""
+    out: dict[str, Sensor] = {}
+    for sensor in (sensor for m in told for sensor in find_sensors(m.sensors, m.lidar)):
+        if out.setdefault(sensor.name, sensor) != sensor:
+            raise RacerError(f"these drivers cannot race each other: their lidar_config differ, for {sensor.name}")
+    return out
 
 
 def _run(entries: Sequence[Entry], simulator: Simulator, laps: list[list[LapResult]], watch: Watch | None) -> Ints:

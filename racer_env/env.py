@@ -44,10 +44,13 @@ def make_simulator(
     """
     if n < 1:
         raise RacerError(f"num_envs must be 1 or more, not {n}")
+    rules = find_race(race) if isinstance(race, str) else race
+    if rules.cars not in (1, cars):
+        raise RacerError(f"the race has {rules.cars} cars in a world, but this environment has {cars}")
     simulator = Simulator(
         [_track(one) for one in ([track] if isinstance(track, str | Path | Track) else track)],
         find_car(car) if isinstance(car, str) else car,
-        replace(find_race(race) if isinstance(race, str) else race, cars=cars),
+        replace(rules, cars=cars),
         _sensors([sensors] if isinstance(sensors, str) else sensors),
         _reward(reward_function, n * cars),
         n,

@@ -9,6 +9,7 @@ line. Of the original's mistakes, the least distance that shrinks from reset to 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -60,6 +61,8 @@ class Obstacles:
         _check_count(self.count, "obstacles")
         if self.shape not in SHAPES:
             raise RacerError(f"no obstacle is called {self.shape!r}; {nearest(self.shape, SHAPES)}")
+        if self.positions and self.random:
+            raise RacerError("obstacles stand where positions say, or at random places, but not both")
         if not 0.0 <= self.least_gap < 1.0:
             raise RacerError(f"least_gap is a share of the lap, from 0 to less than 1, not {self.least_gap}")
         for share, lane in self.positions:
@@ -157,7 +160,8 @@ def layouts_of(obstacles: Obstacles | None, bots: Bots | None, cars: int, length
     """The rows of a world on a track of `length` m. Raises `RacerError` where they do not fit."""
     out, first = [], cars
     if obstacles:
-        out.append(_layout(first, len(obstacles), obstacles.least_gap * length, length, obstacles.random))
+        gap = 0.0 if obstacles.positions else obstacles.least_gap * length
+        out.append(_layout(first, len(obstacles), gap, length, obstacles.random))
         first += len(obstacles)
     if bots:
         row = _layout(first, len(bots), bots.least_gap, length, bots.random)
@@ -266,7 +270,7 @@ def _drive(body: Records, row: Layout, stream: Any, tick: int, j: int, track: Ge
     if body.pause > 0:
         body.pause -= 1
         return
-    way = row.speed / CONTROL_RATE
+    way, x, y = row.speed / CONTROL_RATE, body.x, body.y
     if body.wait >= 0:
         body.wait -= 1
         if body.wait < 0:
@@ -274,4 +278,8 @@ def _drive(body: Records, row: Layout, stream: Any, tick: int, j: int, track: Ge
             body.wait = round(LANE_CHANGE / way) + _wait(row, stream, tick, j)
     turn = 2.0 * way / LANE_CHANGE
     body.lane += min(max(body.next_lane - body.lane, -turn), turn)
-    on_lane(body, body.rail + way, track)
+    rail = body.rail
+    on_lane(body, rail + way, track)
+    gone = math.hypot(body.x - x, body.y - y)
+    if gone > 0.0:  # lanes are longer or shorter than the centre line
+        on_lane(body, rail + way * way / gone, track)

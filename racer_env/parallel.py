@@ -149,4 +149,6 @@ class RacerParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo has no 
             }
             if e.lap_milliseconds:
                 infos[agent]["lap_ms"] = int(e.lap_milliseconds)
+            if self.simulator.reward and (printed := self.simulator.reward.take_printed()):
+                infos[agent]["printed"] = printed
         return infos

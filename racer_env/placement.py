@@ -22,7 +22,7 @@ _NONE = int(Kind.NONE)
 @kernel
 def put_at_start(m: Records, station: float, world: Records, own: int, cars: int, track: Geometry) -> None:
     """Put race car `own` of `cars` at the start: alone on the centre line, else in two rows; beside what is near."""
-    here = station - START_GAP * own
+    here = station - START_GAP * own if track.closed else station + START_GAP * (cars - 1 - own)
     near = _near(here, world, cars, track)
     if near >= 0:
         m.x, m.y, m.yaw = _on_lane(here, not _is_inner(world[near], track), track)
@@ -48,17 +48,14 @@ def put_back(m: Records, station: float, world: Records, cars: int, track: Geome
 
 @kernel
 def put_beside(m: Records, hit: int, ahead: bool, world: Records, cars: int, track: Geometry) -> None:
-    """Put a car on the lane that body `hit` is not on, ahead of it, or behind it and behind what is too near there."""
-    if ahead:
-        m.x, m.y, m.yaw = _on_lane(world[hit].station + CLEARANCE, not _is_inner(world[hit], track), track)
-    else:
-        for _ in range(len(world)):
-            here = world[hit].station - CLEARANCE
-            m.x, m.y, m.yaw = _on_lane(here, not _is_inner(world[hit], track), track)
-            near = _near(here, world, cars, track)
-            if near < 0 or near == hit:
-                break
-            hit = near
+    """Put a car on the lane that body `hit` is not on, ahead of it or behind it, and past what is too near there."""
+    for _ in range(len(world)):
+        here = world[hit].station + (CLEARANCE if ahead else -CLEARANCE)
+        m.x, m.y, m.yaw = _on_lane(here, not _is_inner(world[hit], track), track)
+        near = _near(here, world, cars, track)
+        if near < 0 or near == hit:
+            break
+        hit = near
     stand_still(m)
 
 

@@ -139,7 +139,7 @@ class Simulator:
         )
         self.state.episode.start = (self.race.start + self._advance * (self.everyone // self.race.cars)) % 1.0
         self.state.episode.number = -1
-        self.judged_bodies = self.state.bodies
+        self.judged_bodies = self.state.bodies.copy()
 
     @property
     def cars(self) -> Records:
@@ -156,11 +156,12 @@ class Simulator:
 
         The original's prepare step is part of it.
         """
-        which = self.everyone if cars is None else self._whole_worlds(self.everyone[np.asarray(cars)])
+        which = self.everyone if cars is None else self._whole_worlds(self.everyone[_indices(cars)])
         self._begin(which)
         self._look(which)
         race.first_progress(self.state.episode, self.state.situation, which)
         self.judged[which] = self.state.situation[which]
+        self.judged_bodies[which // self.race.cars] = self.state.bodies[which // self.race.cars]
         self.command[which] = 0
         self.rewards[which] = 0.0
         self.state.ticks[which] += 1
@@ -181,7 +182,7 @@ class Simulator:
         out = state.episode.done.copy()
         self._judge(out)
         self._call_reward(out)
-        self._move(out)
+        self._move(state.episode.done)
         self._look(self.everyone)
         state.ticks += 1
         self._read_sensors(self.everyone)
@@ -219,6 +220,7 @@ class Simulator:
         """Go back to a state that was copied before; gives what is seen there."""
         self.state = state.copy()
         self.state.memory = self._nothing_remembered() | self.state.memory
+        self.judged, self.judged_bodies = self.state.situation.copy(), self.state.bodies.copy()
         self._read_sensors(self.everyone)
         return self.observations
 
@@ -255,6 +257,8 @@ class Simulator:
             state.cars[which], state.motors[which] = draw_cars(self.randomisation, state.streams[which], given)
             state.pending[which] = self._room[which]
         worlds = which[which % self.race.cars == 0] // self.race.cars
+        for name, value in (("kind", Kind.CAR), ("solid", True), ("transparency", 0.0)):
+            state.bodies[name][worlds, : self.race.cars] = value
         if len(self._places) > 1:
             _draw_places(state.streams[worlds * self.race.cars], worlds, len(self._places), state.places)
         for place, some in self._by_place(which):
@@ -267,7 +271,8 @@ class Simulator:
 
     def _judge(self, out: Bools) -> None:
         state = self.state
-        self.judged_bodies = state.bodies.copy() if self._crowded else state.bodies
+        if self._crowded:
+            self.judged_bodies = state.bodies.copy()
         driving = np.flatnonzero(~out) if self.race.cars > 1 else self.everyone
         for place, some in self._by_place(driving):
             geometry = place.track.geometry
@@ -365,6 +370,12 @@ def _draw_places(streams: Streams, worlds: Ints, count: int, places: Ints) -> No
     """Draw which of `count` tracks some worlds (k,) drive on, with a stream each."""
     for j in range(len(worlds)):
         places[worlds[j]] = below(fork(streams[j], _WHICH_TRACK), 0, 0, count)
+
+
+def _indices(cars: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Indices or a mask; an empty list is no indices."""
+    given = np.asarray(cars)
+    return given if given.size else np.zeros(0, np.int64)
 
 
 def _check(tracks: Sequence[Track], cars: Sequence[Car], race: Race, reward: RewardFunction | None, n: int) -> None:

@@ -94,7 +94,7 @@ def heat(contenders: Sequence[Contender], track: Track, race: Race, seed: int = 
 
 def placings(results: Sequence[RaceResult]) -> list[int]:
     """Who came first, second and so on: by distance driven, then by time."""
-    return sorted(range(len(results)), key=lambda k: (-results[k].distance, results[k].driven_ms))
+    return sorted(range(len(results)), key=lambda k: (-results[k].distance, results[k].time_ms))
 
 
 def keep(run: RunFolder, drive: Drive) -> str:

@@ -143,7 +143,7 @@ def _print_heat(track: str, names: list[str], results: list[RaceResult], order: 
     from training.evaluation import lap_dicts
 
     rows: list[dict[str, Any]] = [
-        {"driver": names[k], "distance": results[k].distance, "time_ms": results[k].driven_ms}
+        {"driver": names[k], "distance": results[k].distance, "time_ms": results[k].time_ms}
         | {"best_ms": results[k].best_ms, "laps": lap_dicts(results[k])}
         for k in order
     ]

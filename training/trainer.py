@@ -104,7 +104,16 @@ class Trainer:
         seed = self.settings.seed
         level, timing = find_level(self.settings.randomise), ORIGINAL if self.settings.jitter else EXACT
         self.simulator = Simulator(
-            tracks, car, run.race, sensors_of(run), reward, self.settings.cars, seed, actions, level, timing
+            tracks,
+            car,
+            run.race,
+            sensors_of(run),
+            reward,
+            self.settings.cars,
+            seed + self.course.steps,
+            actions,
+            level,
+            timing,
         )
         self.evaluators = [
             Simulator(track, car, _evaluation(run.race, track), driver_sensors, None, EVALUATION_CARS, seed, actions)

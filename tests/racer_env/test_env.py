@@ -159,6 +159,8 @@ def test_a_picture_is_drawn_on_request() -> None:
         ({"race": "object_avoidence"}, "no race is called 'object_avoidence'; did you mean 'object_avoidance'"),
         ({"track": ["oval", "straight"]}, "oval and straight cannot be mixed"),
         ({"track": []}, "at least 1 track"),
+        ({"race": Race(cars=4)}, "the race has 4 cars in a world, but this environment has 1"),
+        ({"randomisation": "wild"}, "no randomisation is called 'wild'; did you mean 'mild'"),
     ],
 )
 def test_a_wrong_argument_gets_one_sentence(arguments: dict[str, Any], sentence: str) -> None:

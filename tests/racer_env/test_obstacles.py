@@ -81,14 +81,15 @@ def test_car_seven_meets_the_same_obstacles_however_many_cars_there_are(kidney: 
 
 def test_a_bot_car_drives_at_its_speed_and_never_leaves_its_lane(kidney: Track) -> None:
     world = world_of(kidney, replace(TIME_TRIAL, bots=Bots(2, speed=1.0), immobilized_steps=10**6))
-    start, lanes = world.state.bodies.rail[0, 1:].copy(), [lane_of(world, kidney, j) for j in (1, 2)]
+    lanes, before = [lane_of(world, kidney, j) for j in (1, 2)], world.state.bodies[0, 1:].copy()
     still = np.tile([[0.0, -1.0]], (1, 1))
     for _ in range(150):
         world.step(still)
         assert [lane_of(world, kidney, j) for j in (1, 2)] == lanes
-        assert (world.state.bodies.distance_from_center[0, 1:] < 0.3 * kidney.width).all()
-    gone = (world.state.bodies.rail[0, 1:] - start) % kidney.length
-    np.testing.assert_allclose(gone, 10.0, atol=1e-6)
+        now = world.state.bodies[0, 1:].copy()
+        assert (now.distance_from_center < 0.3 * kidney.width).all()
+        np.testing.assert_allclose(np.hypot(now.x - before.x, now.y - before.y) * 15, 1.0, atol=0.03)
+        before = now
 
 
 def test_a_bot_car_changes_lanes_within_a_metre_and_goes_on_there(kidney: Track) -> None:
@@ -254,8 +255,62 @@ def test_of_two_race_cars_the_one_behind_is_at_fault(kidney: Track) -> None:
     assert world.state.situation.is_crashed.tolist() == [False, True]
     step = world.step(np.zeros((2, 2)))
     assert step.done.tolist() == [False, True]
-    world.step(np.zeros((2, 2)))
     assert world.state.bodies.kind[0].tolist() == [Kind.CAR, Kind.NONE]  # who is out is not in the way
+
+
+def test_of_two_cars_side_by_side_that_touch_the_one_behind_is_at_fault_however_little(kidney: Track) -> None:
+    x, y, yaw = kidney.poses(np.array([2.0]))[0]
+    c, s = math.cos(yaw), math.sin(yaw)
+    for lag in (0.02, 0.1, 0.13):
+        world = world_of(kidney, replace(TIME_TRIAL, cars=2))
+        world.place(0, x - 0.09 * s, y + 0.09 * c, yaw)
+        world.place(1, x - lag * c + 0.09 * s, y - lag * s - 0.09 * c, yaw)
+        world.place(0, x - 0.09 * s, y + 0.09 * c, yaw)
+        assert world.state.situation.is_crashed.tolist() == [False, True]
+
+
+def one_is_out(track: Track, **more: Any) -> Simulator:
+    """A world of two cars, of which the first has just left the track."""
+    world = world_of(track, replace(TIME_TRIAL, cars=2, **more))
+    x, y, yaw = track.poses(np.array([2.0]))[0]
+    world.place(0, x + 2.0 * math.sin(yaw), y - 2.0 * math.cos(yaw), yaw)
+    assert world.step(np.zeros((2, 2))).done.tolist() == [True, False]
+    return world
+
+
+def test_a_car_that_is_out_is_gone_at_once_and_back_after_the_reset(kidney: Track) -> None:
+    world = one_is_out(kidney)
+    assert world.state.bodies.kind[0].tolist() == [Kind.NONE, Kind.CAR]
+    assert not world.state.situation.object_in_camera[1]
+    world.reset()
+    assert world.state.bodies.kind[0].tolist() == [Kind.CAR, Kind.CAR]
+    assert world.state.bodies.solid[0].tolist() == [True, True]
+    again, fresh = world.state.bodies[0], world_of(kidney, replace(TIME_TRIAL, cars=2, start=0.05)).state.bodies[0]
+    np.testing.assert_allclose(again.station, fresh.station, atol=1e-9)
+
+
+def test_a_car_that_is_out_stops_no_bot_car(kidney: Track) -> None:
+    world = one_is_out(kidney, bots=Bots(1, speed=0.5))
+    bot = world.state.bodies[0, 2]
+    world.state.motion[0].x, world.state.motion[0].y, world.state.motion[0].yaw = bot.x, bot.y, bot.yaw
+    rails = []
+    for _ in range(10):
+        world.step(np.zeros((2, 2)))
+        rails.append(float(world.state.bodies.rail[0, 2]))
+    assert (np.diff(rails) > 0.0).all()
+
+
+def test_params_after_a_reset_are_those_of_the_new_episode(kidney: Track) -> None:
+    world = world_of(kidney, replace(TIME_TRIAL, obstacles=Obstacles(4, random=True)))
+    world.step(np.zeros((1, 2)))
+    world.reset()
+    assert world.params()[0]["objects_distance"] == world.state.bodies.station[0, 1:].tolist()
+
+
+def test_on_an_open_track_no_car_starts_in_another() -> None:
+    world = world_of(find_track("straight"), replace(TIME_TRIAL, cars=4, advance=0.0))
+    np.testing.assert_allclose(world.state.bodies.station[0], [2.25, 1.5, 0.75, 0.0], atol=1e-6)
+    assert not world.state.situation.is_crashed.any()
 
 
 def test_race_cars_start_in_two_rows_one_behind_the_other(kidney: Track) -> None:
@@ -371,6 +426,7 @@ def test_worlds_with_obstacles_and_bots_go_on_alike_alone_and_in_a_batch(kidney:
         (lambda: Obstacles(shape="box"), "no obstacle is called 'box'; there are: amazon_box_obstacle"),
         (lambda: Obstacles(positions=((1.2, 1),)), r"a share of the lap.*not \(1.2, 1\)"),
         (lambda: Obstacles(least_gap=1.0), "least_gap is a share of the lap.*not 1.0"),
+        (lambda: Obstacles(positions=((0.5, 1),), random=True), "not both"),
         (lambda: Bots(speed=5.0), "0 to 4 m/s, not 5.0"),
         (lambda: Bots(lane_time=(5.0, 3.0)), "two rising times"),
         (lambda: Bots(least_gap=-1.0), "0 m or more, not -1.0"),
