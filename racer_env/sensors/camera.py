@@ -10,7 +10,6 @@ The model stops being true where surfaces have texture (the original's road and 
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from PIL import Image
 
 from racer_env.kernel import Floats, Ints, Records, kernel, parallel_kernel, prange
 from racer_env.sensors import View
 from racer_env.sensors.ground import Layout, lay_out, paint
+from racer_env.sensors.jpeg import through_jpeg
 from racer_env.sensors.lens import Lens, make_lens
 from racer_env.sensors.picture import Picture, Scene, shoot
 from racer_env.sensors.solids import draw
@@ -138,7 +137,8 @@ class CameraReader:
             self._draw(view, which, pictures, places)
         if self.jpeg is not None:
             for place in places:
-                pictures[place] = _compressed(pictures[place], self.jpeg)
+                picture = pictures[place]
+                picture[:] = through_jpeg(picture.squeeze(), self.jpeg).reshape(picture.shape)
         if not in_place:
             out[which] = pictures
 
@@ -153,13 +153,6 @@ class CameraReader:
             _draw_one(view.motion, view.bodies, which[0], self.mount, self.lens, pictures[places[0]])
         else:
             _draw_all(view.motion, view.bodies, which, self.mount, self.lens, pictures, places)
-
-
-def _compressed(picture: Pictures, quality: int) -> Pictures:
-    """Send a picture (h, w, 1) or (h, w, 3) through JPEG."""
-    file = io.BytesIO()
-    Image.fromarray(picture.squeeze()).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file)).reshape(picture.shape)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ before are in `racer_env.sensors.memories`.
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -254,20 +253,14 @@ def _compressed(pictures: Values, quality: int) -> Values:
     JPEG keeps grey in blocks of eight rows that know nothing of each other, so that pictures of such a height are
     packed one above the other, which is three times faster and gives the same.
     """
+    from racer_env.sensors.jpeg import through_jpeg  # noqa: PLC0415 (pillow only where it is used)
+
     _, height, width, channels = pictures.shape
     if channels != 3 and height % 8 == 0:
-        tall = [_through_jpeg(pictures[..., k].reshape(-1, width), quality) for k in range(channels)]
+        tall = [through_jpeg(pictures[..., k].reshape(-1, width), quality) for k in range(channels)]
         return np.stack(tall, axis=-1).reshape(pictures.shape)
     out = np.empty_like(pictures)
     for picture, packed in zip(pictures, out, strict=True):
         for part in [slice(3)] if channels == 3 else range(channels):
-            packed[..., part] = _through_jpeg(picture[..., part], quality)
+            packed[..., part] = through_jpeg(picture[..., part], quality)
     return out
-
-
-def _through_jpeg(picture: Values, quality: int) -> Values:
-    from PIL import Image  # noqa: PLC0415 (only where it is used)
-
-    packed = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(packed, "JPEG", quality=quality)
-    return np.asarray(Image.open(packed))
