@@ -33,7 +33,7 @@ Files = dict[str, Path | Iterable[str]]
 
 Layout = Callable[[RunFolder, Bar], Files]
 
-#: At the top of an exported folder; only what has nothing else is ever replaced.
+#: What can stand at the top of an exported folder; one that holds anything else is never replaced.
 TOPS = re.compile(r"model|ip|metrics|logs|sim-trace|training-simtrace|reward_function\.py|evaluation-\d{14}", re.ASCII)
 
 
@@ -160,17 +160,17 @@ def _check(run: RunFolder, output: Path, force: bool) -> None:
 
 def _replace(output: Path, make: Callable[[Path], None]) -> None:
     """Make a file or folder beside its place, and move it there when it is whole."""
-    output = Path(os.path.normpath(output))
-    part, old = (output.with_name(f".{output.name}.{os.getpid()}.{what}") for what in ("part", "old"))
+    place = Path(os.path.normpath(output.absolute()))
+    part, old = (place.with_name(f".{place.name}.{os.getpid()}.{what}") for what in ("part", "old"))
     with unwritable(output):
         try:
             make(part)
-            if output.is_dir():
-                output.rename(old)
-            part.replace(output)
+            if place.is_dir():
+                place.rename(old)
+            part.replace(place)
         except BaseException:
             if old.exists():
-                old.rename(output)
+                old.rename(place)
             raise
         finally:
             _remove(part)
