@@ -171,6 +171,15 @@ class RunFolder:
             raise RunError(f"{file}: {f'{key}: ' if key else ''}{first['msg']}") from error
 
     @property
+    def made(self) -> datetime:
+        """When it was made."""
+        file = self.path / "provenance.json"
+        try:
+            return datetime.fromisoformat(json.loads(file.read_bytes())["made"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{file} cannot be read: {error}") from error
+
+    @property
     def model(self) -> ModelFolder:
         """DeepRacer's three files."""
         return ModelFolder(

@@ -159,7 +159,6 @@ class Trainer:
     def _iterate(self) -> None:
         """Gather experience, learn from it and, every now and then, evaluate and save."""
         began = time.monotonic()
-        self.records.begin_iteration()
         if not self.ppo.gather():
             return
         steps, self.course.steps = self.course.steps, self.ppo.num_timesteps
