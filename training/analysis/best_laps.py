@@ -15,6 +15,7 @@ from training.analysis.table import Column, Table
 
 LAPS = 3
 SMOOTHED = 3  #: steps of a running mean of the measured speed, which the time stamps make noisy
+HALF_SECOND = 7  #: steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,14 +35,19 @@ class Lap:
         usable = time > 1e-6
         speed = np.interp(np.arange(len(way)), np.flatnonzero(usable), (way[usable] / time[usable]))
         speed = np.append(speed, speed[-1])
-        near = np.ones(SMOOTHED)
-        smooth: Floats = np.convolve(speed, near, "same") / np.convolve(np.ones(len(speed)), near, "same")
-        return smooth
+        return smooth(speed, SMOOTHED)
 
     @property
     def way(self) -> float:
         """Length of the line driven, m."""
         return float(np.hypot(np.diff(self.rows.x), np.diff(self.rows.y)).sum())
+
+
+def smooth(values: Floats, window: int) -> Floats:
+    """Mean (n,) of the values around each; at both ends of those that there are."""
+    near = np.ones(window)
+    mean: Floats = np.convolve(values, near, "same") / np.convolve(np.ones(len(values)), near, "same")
+    return mean
 
 
 def best_laps(evidence: Evidence, place: Place) -> list[Lap]:
@@ -87,15 +93,20 @@ def laps(evidence: Evidence, which: int) -> Section:
         if not best:
             style.say(figure.add_subplot(), "no lap was complete")
             return
-        left, right = figure.subfigures(1, 2, width_ratios=(1.0, 1.7))
+        left, right = np.ravel(figure.subfigures(1, 2, width_ratios=(1.0, 1.7)))
         _line(left, place, best[0])
-        speed, steering = style.stacked(right, "along the centre line (m)", "speed (m/s)", "steering (°)")
+        labels = "speed (m/s)", "steering (°),\nmean of 0.5 s"
+        speed, steering = style.stacked(right, "along the centre line (m)", *labels)
+        raw = np.argsort(best[0].stations, kind="stable")
+        chosen = best[0].stations[raw], best[0].rows.steer[raw]
+        steering.step(*chosen, where="post", color=style.FAINT, linewidth=0.8, label="the best lap's, step by step")
         for lap, colour in zip(best, style.SERIES, strict=False):
             order = np.argsort(lap.stations, kind="stable")
             along = lap.stations[order]
             speed.plot(along, lap.speed[order], color=colour, linewidth=1.4, label=f"{lap.name}: {lap.seconds:.2f} s")
-            steering.step(along, lap.rows.steer[order], where="post", color=colour, linewidth=1.0)
+            steering.plot(along, smooth(lap.rows.steer, HALF_SECOND)[order], color=colour, linewidth=1.4)
         style.legend(speed)
+        style.legend(steering)
 
     text = "Measured speed, and the steering angle that was chosen, positive to the left."
     name = "best_laps" if len(evidence.training.places) == 1 else f"best_laps_{which + 1}"
@@ -108,4 +119,5 @@ def _line(figure: style.Figure, place: Place, lap: Lap) -> None:
     style.road(axes, place.track)
     points = np.stack((lap.rows.x, lap.rows.y), axis=1)
     pieces = style.coloured(axes, points, lap.speed[:-1], linewidth=2.5, zorder=3)
-    figure.colorbar(pieces, ax=axes, label="speed of the best (m/s)", location="bottom", shrink=0.9)
+    pieces.set_clim(float(np.percentile(lap.speed, 5)), None)  # else the start from rest takes all the colours
+    figure.colorbar(pieces, ax=axes, label="speed of the best (m/s)", location="bottom", shrink=0.9, extend="min")

@@ -18,8 +18,9 @@ import numpy as np
 from racer_env.errors import RacerError
 from racer_env.kernel import Floats
 
+_VALUE = r"[-+]?[\d.]+(?:e[-+]?\d+)?|nan"
 LOGGED = re.compile(
-    r"Policy training> Surrogate loss=(?P<loss>\S+), KL divergence=(?P<kl>\S+), Entropy=(?P<entropy>\S+), "
+    rf"Policy training> Surrogate loss=\S+ KL divergence=(?P<kl>{_VALUE}), Entropy=(?P<entropy>{_VALUE}), "
     r"training epoch=(?P<epoch>\d+)"
 )
 
@@ -51,8 +52,8 @@ def read_events(folder: Path) -> Curves:
     for file in sorted(folder.glob("events.out.tfevents.*"), key=lambda f: f.name):
         read = _read(file)
         begins = min((curve[0][0] for curve in read.values() if curve), default=np.inf)
-        for tag in points:
-            points[tag] = [point for point in points[tag] if point[0] < begins]
+        for curve in points.values():
+            curve[:] = [point for point in curve if point[0] < begins]
         for tag, curve in read.items():
             points[tag] += curve
     return {tag: _curve(curve) for tag, curve in points.items() if curve}
@@ -65,7 +66,7 @@ def _read(file: Path) -> dict[str, list[tuple[float, float]]]:
 
     try:
         events = EventAccumulator(str(file), size_guidance={"scalars": 0}).Reload()
-    except Exception as error:  # noqa: BLE001 - tensorboard raises what its readers and protobuf raise
+    except Exception as error:  # what tensorboard's readers and protobuf raise
         raise RacerError(f"{file} is not an event file that can be read: {error}") from error
     return {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
@@ -78,17 +79,14 @@ def _curve(points: Iterable[tuple[float, float]]) -> Curve:
 
 def read_logged(files: Iterable[Path]) -> Curves:
     """Read the original's log lines, the last epoch of each iteration: entropy and KL, by iteration."""
-    rows: list[tuple[int, float, float]] = []
-    for file in files:
-        for found in LOGGED.finditer(file.read_text(encoding="utf-8", errors="replace")):
-            rows.append((int(found["epoch"]), _number(found["kl"]), _number(found["entropy"])))
+    rows = [
+        (int(found["epoch"]), float(found["kl"]), float(found["entropy"]))
+        for file in files
+        for found in LOGGED.finditer(file.read_text(encoding="utf-8", errors="replace"))
+    ]
     if not rows:
         return {}
     last = [row for row, after in pairwise([*rows, rows[0]]) if after[0] <= row[0]]
     _, kl, entropy = np.array(last).T
     iterations = np.arange(1.0, len(last) + 1.0)
     return {"train/approx_kl": Curve(iterations, kl), "train/entropy": Curve(iterations, entropy)}
-
-
-def _number(text: str) -> float:
-    return float(text.strip("[],'\""))

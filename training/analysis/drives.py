@@ -88,7 +88,7 @@ def drives_of(traces: Sequence[Trace], tracks: Iterable[Track]) -> Drives:
     """
     if not traces:
         return NOTHING
-    rows = np.concatenate([trace.rows for trace in traces]).view(np.recarray)
+    rows: Records = np.concatenate([trace.rows for trace in traces]).view(np.recarray)
     if len(traces) > 1:
         rows = rows[np.argsort(rows.episode, kind="stable")]
     places, which = _places(rows, list(tracks))

@@ -6,6 +6,7 @@ import numpy as np
 
 from training.analysis.case import Case, Finding
 from training.analysis.stages import running_mean
+from training.analysis.usage import angle
 
 SHORT_MEDIAN, SHORT_BEST, SHORT_GAIN = 20.0, 35.0, 8.0  #: per cent of a lap: median, 90th percentile, and gained since
 ONE_PLACE, ONE_PLACE_ENDS, FEWEST_ENDS = 0.5, 0.25, 10  #: shares of those that came and of all ends; ends there
@@ -26,8 +27,9 @@ def first_corner(case: Case) -> Finding | None:
         return None
     return Finding(
         "first_corner",
-        f"It never gets past the first corner: half of the last {len(case.last)} episodes end before {median:.0f} % of a "
-        f"lap, nine of ten before {best:.0f} %; on average it drives {now:.0f} %, and {before:.0f} % when it began.",
+        f"It never gets past the first corner: half of the last {len(case.last)} episodes end before {median:.0f} % "
+        f"of a lap, nine of ten before {best:.0f} %; on average it drives {now:.0f} %, and {before:.0f} % when it "
+        "began.",
         {"median_percent": median, "p90_percent": best, "mean_percent": now, "mean_at_first_percent": before},
         (
             "check with racer reward check that driving around the corner pays more than driving straight off",
@@ -47,14 +49,15 @@ def one_place(case: Case) -> Finding | None:
         return None
     return Finding(
         "one_place",
-        f"One place stops it: of {worst.came} late episodes that came to metre {worst.begin:.0f} to {worst.end:.0f} of the "
-        f"centre line, {worst.ended} ended there ({100 * here:.0f} %); that is {100 * ends:.0f} % of all ends.",
+        f"One place stops it: of {worst.came} late episodes that came to metre {worst.begin:.0f} to {worst.end:.0f} of "
+        f"the centre line, {worst.ended} ended there ({100 * here:.0f} %); that is {100 * ends:.0f} % of all ends.",
         {"from_m": worst.begin, "to_m": worst.end, "came": worst.came, "ended": worst.ended, "share_of_ends": ends},
         (
             "look at the picture of where it leaves: too fast, too little steering, or cutting the corner",
             "give the action space a slower action with full lock, or let the reward pay for slowing down before it",
             "see what the reward pays there: a waypoint range or a racing line in it may be off by a few metres",
         ),
+        is_problem=bool(case.last.progress.mean() - case.first.progress.mean() < SHORT_GAIN),
     )
 
 
@@ -69,8 +72,9 @@ def reward_without_progress(case: Case) -> Finding | None:
         return None
     return Finding(
         "reward_without_progress",
-        f"The reward rises but the car gets no further: from {before:.3g} to {now:.3g} an episode, while completion went "
-        f"from {first.progress.mean():.0f} to {last.progress.mean():.0f} % of a lap. The function pays for something else.",
+        f"The reward rises but the car gets no further: from {before:.3g} to {now:.3g} an episode, while completion "
+        f"went from {first.progress.mean():.0f} to {last.progress.mean():.0f} % of a lap. The function pays for "
+        "something else.",
         {"reward_at_first": before, "reward_now": now, "progress_gained_percent": progress},
         (
             "look at what the most chosen actions earn a step (table of actions), and pay less for it",
@@ -88,8 +92,8 @@ def one_action(case: Case, dominates: float = 0.8) -> Finding | None:
     share, (steering, speed) = float(case.shares[k]), case.commands[k].tolist()
     return Finding(
         "one_action",
-        f"One action dominates: number {k} ({steering:+.0f}°, {speed:.1f} m/s) is chosen in {100 * share:.0f} % of the last "
-        f"steps, and the car completes {100 * case.laps:.0f} % of its laps.",
+        f"One action dominates: number {k} ({angle(steering)}, {speed:.1f} m/s) is chosen in {100 * share:.0f} % of "
+        f"the last steps, and the car completes {100 * case.laps:.0f} % of its laps.",
         {"action": k, "share": share},
         (
             "see what the reward pays for that action alone, and remove a bonus for speed or for going straight",
@@ -171,7 +175,8 @@ def forgot(case: Case) -> Finding | None:
     at = int(case.episodes.trained[window - 1 + int(mean.argmax())])
     return Finding(
         "forgot",
-        f"It drove better before: {best:.0f} % of a lap (mean of {window} episodes) after {at:,} steps, now {now:.0f} %.",
+        f"It drove better before: {best:.0f} % of a lap (mean of {window} episodes) after {at:,} steps, now "
+        f"{now:.0f} %.",
         {"best_percent": best, "best_at_step": at, "now_percent": now},
         (
             "the best checkpoint is kept: racer evaluate and racer export use it unless told otherwise",
@@ -194,8 +199,8 @@ def evaluated_worse(case: Case) -> Finding | None:
         return None
     return Finding(
         "evaluated_worse",
-        f"It completes {training:.0f} % of a lap while exploring but {evaluation:.0f} % in the last two evaluations: without "
-        "chance, its favourite action alone does not get around.",
+        f"It completes {training:.0f} % of a lap while exploring but {evaluation:.0f} % in the last two evaluations: "
+        "without chance, its favourite action alone does not get around.",
         {"training_percent": training, "evaluation_percent": evaluation},
         (
             "go on training with a lower beta_entropy, so that the driver decides",
@@ -213,7 +218,8 @@ def plateau(case: Case) -> Finding | None:
         return None
     return Finding(
         "plateau",
-        f"It no longer gets better: {earlier:.0f} % of a lap in the third quarter of the episodes, {now:.0f} % in the last.",
+        f"It no longer gets better: {earlier:.0f} % of a lap in the third quarter of the episodes, {now:.0f} % "
+        "in the last.",
         {"third_quarter_percent": earlier, "last_quarter_percent": now},
         (
             "go on for as long again before judging: progress often comes in jumps",

@@ -14,7 +14,7 @@ import tracks as library
 from racer_env.car import ActionSpace, DiscreteActions
 from racer_env.errors import MetadataError, TraceError, TrackError
 from racer_env.kernel import Ints, Records, records
-from racer_env.trace import LOG_MARK, Trace, find_traces, read
+from racer_env.trace import LOG_MARK, find_traces, read
 from racer_env.track import Track, find_track
 from training.analysis.curves import Curves, read_events, read_logged
 from training.analysis.drives import NOTHING, Drives, drives_of, episodes_of_metrics
@@ -94,7 +94,7 @@ def gather(path: Path, routes: Path | None = None) -> Evidence:
         training, driven = driven, NOTHING
     if not len(training):
         raise TraceError(
-            f"{path}: no finished episode; looked for simtrace files (.csv), logs with {LOG_MARK} and TrainingMetrics.json"
+            f"{path}: no finished episode; looked for simtrace files, logs with {LOG_MARK} and TrainingMetrics.json"
         )
     curves = _curves(path)
     evaluations = _evaluations(metrics, training)

@@ -77,8 +77,8 @@ def exits(drives: Drives, which: int) -> Section:
         style.legend(along)
 
     text = (
-        f"{len(failed)} of the last {int((episodes.place == which).sum())} episodes on {place.name} ended before the lap was "
-        "complete; of those that came to a stretch of the road, this is how many ended on it."
+        f"{len(failed)} of the last {int((episodes.place == which).sum())} episodes on {place.name} ended before the "
+        "lap was complete; of those that came to a stretch of the road, this is how many ended on it."
     )
     name = "exits" if len(drives.places) == 1 else f"exits_{which + 1}"
     return Section(name, f"Where it leaves, {place.name}", text, Table(columns, tuple(rows)), draw, (10.0, 4.6))

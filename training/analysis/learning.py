@@ -12,7 +12,9 @@ from training.analysis.evidence import Evidence
 from training.analysis.section import Section
 from training.analysis.table import Column, Table
 
-#: What is shown, by the tag it is logged under: its name, and whether its axis is logarithmic.
+DECADES = 30.0  #: of largest to smallest value, from which an axis may be logarithmic
+
+#: What is shown, by the tag it is logged under: its name, and whether its axis may be logarithmic.
 SHOWN = {
     "train/entropy": ("entropy (nat)", False),
     "train/approx_kl": ("KL divergence (nat)", False),
@@ -54,13 +56,13 @@ def learning(evidence: Evidence) -> Section:
                 curve.steps / (1000.0 if by_steps else 1.0), curve.values, color=style.BLUE, marker="." if few else ""
             )
             axes.set_title(name)
-            if logarithmic and np.all(curve.values > 0.0):
+            if logarithmic and 0.0 < curve.values.min() < curve.values.max() / DECADES:
                 axes.set_yscale("log")
             if tag == "train/entropy" and (most := most_entropy(evidence)):
                 axes.axhline(most, color=style.ORANGE, linewidth=1.0, linestyle="--")
-                axes.text(1.0, most, "all actions equally often", transform=axes.get_yaxis_transform(), color=style.ORANGE,
-                          ha="right", va="bottom", fontsize=8.5)  # fmt: skip
-                axes.set_ylim(0.0, 1.15 * most)
+                axes.set_ylim(0.0, 1.2 * most)
+                right = axes.get_yaxis_transform()
+                axes.text(1.0, most, "all actions equally often", transform=right, ha="right", va="bottom", fontsize=9)
         for axes in list(every.flat)[len(curves) :]:
             axes.set_visible(False)
         for axes in every[-1]:

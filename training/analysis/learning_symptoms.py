@@ -47,7 +47,8 @@ def sparse_reward(case: Case) -> Finding | None:
     value = float(values[counts.argmax()])
     return Finding(
         "sparse_reward",
-        f"{100 * share:.1f} % of all steps are paid the same, {value:.4g}: the driver hardly ever finds what else is paid.",
+        f"{100 * share:.1f} % of all steps are paid the same, {value:.4g}: the driver hardly ever finds "
+        "what else is paid.",
         {"share": share, "reward_of_a_step": value},
         ("pay a little for what leads there: nearness to the centre line, progress since the last step",),
     )
@@ -99,7 +100,8 @@ def undecided(case: Case) -> Finding | None:
     h = case.hyperparameters
     return Finding(
         "undecided",
-        f"It still chooses at random after {case.iterations} iterations: the entropy is {100 * left:.0f} % of the highest.",
+        f"It still chooses at random after {case.iterations} iterations: the entropy is {100 * left:.0f} % "
+        "of the highest.",
         {"entropy_left": left, "iterations": case.iterations},
         (
             f"raise the learning rate{f' (now {h.lr:g})' if h else ''} towards 3e-4, or lower beta_entropy",
@@ -116,8 +118,8 @@ def changes_too_much(case: Case) -> Finding | None:
     h = case.hyperparameters
     return Finding(
         "changes_too_much",
-        f"Every iteration makes another driver: the KL divergence is {kl:.2g}, where up to 0.02 is usual. What was learnt "
-        "is thrown away again.",
+        f"Every iteration makes another driver: the KL divergence is {kl:.2g}, where up to 0.02 is usual. What was "
+        "learnt is thrown away again.",
         {"kl_divergence": kl},
         (
             f"lower the learning rate{f' (now {h.lr:g})' if h else ''}; 3e-4 is the default",
@@ -167,8 +169,8 @@ def critic_blind(case: Case) -> Finding | None:
     size = float(np.abs(case.rewards).mean()) if len(case.rewards) else float("nan")
     return Finding(
         "critic_blind",
-        f"The critic foresees nothing: explained variance {foresees:.2f} after {case.iterations} iterations, value loss "
-        f"{now or 0.0:.3g}, at {size:.3g} of reward a step.",
+        f"The critic foresees nothing: explained variance {foresees:.2f} after {case.iterations} iterations, value "
+        f"loss {now or 0.0:.3g}, at {size:.3g} of reward a step.",
         {"explained_variance": foresees, "value_loss": now or 0.0, "reward_of_a_step": size},
         _calmer(case),
     )

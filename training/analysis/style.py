@@ -30,7 +30,7 @@ SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 INK, QUIET, FAINT, ROAD = "#222222", "#6b6b6b", "#d9d9d9", "#ececec"
 HEAT = "viridis"
 
-_RC = {
+_RC: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10.0,
     "axes.titlesize": 10.5,

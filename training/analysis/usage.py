@@ -21,7 +21,8 @@ def shares(evidence: Evidence, episodes: Records) -> Floats:
         return np.zeros(0)
     chosen = evidence.action_index[evidence.training.chosen(episodes)]
     counts = np.bincount(chosen, minlength=len(commands(evidence)))
-    return counts / max(counts.sum(), 1)
+    share: Floats = counts / max(counts.sum(), 1)
+    return share
 
 
 def commands(evidence: Evidence) -> Floats:
@@ -36,6 +37,11 @@ def commands(evidence: Evidence) -> Floats:
         if len(seen):
             known[k] = seen.steer[0], seen.throttle[0]
     return known
+
+
+def angle(degrees: float) -> str:
+    """A steering angle with its sign; straight has none."""
+    return f"{degrees:+.0f}°" if round(degrees) else "0°"
 
 
 def usage(evidence: Evidence) -> Section:
@@ -72,7 +78,7 @@ def _listed(evidence: Evidence, first: Records, last: Records) -> Section:
         at = np.arange(len(order))
         axes.barh(at - 0.2, begin[order], 0.38, color=style.SKY, label="first quarter of the episodes")
         axes.barh(at + 0.2, end[order], 0.38, color=style.BLUE, label="last quarter")
-        names = [f"{k}:  {meaning[k, 0]:+.0f}°, {meaning[k, 1]:.1f} m/s" for k in order.tolist()]
+        names = [f"{k}:  {angle(meaning[k, 0])}, {meaning[k, 1]:.1f} m/s" for k in order.tolist()]
         axes.set_yticks(at, names)
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
