@@ -14,7 +14,7 @@ from training.analysis.section import Section
 from training.analysis.table import Column, Table
 
 LAPS = 3
-SMOOTHED = 3  #: steps of a running mean of the measured speed, which the time stamps make noisy
+SMOOTHED = 5  #: steps of a running mean of the measured speed, which the time stamps make noisy
 HALF_SECOND = 7  #: steps
 
 
@@ -110,7 +110,9 @@ def laps(evidence: Evidence, which: int) -> Section:
 
     text = "Measured speed, and the steering angle that was chosen, positive to the left."
     name = "best_laps" if len(evidence.training.places) == 1 else f"best_laps_{which + 1}"
-    return Section(name, f"Best laps, {place.name}", text, Table(columns, tuple(table)), draw, (10.0, 4.6))
+    return Section(
+        name, f"Best laps, {place.name}", text, Table(columns, tuple(table)), draw, (10.0, 4.6) if best else style.LOW
+    )
 
 
 def _line(figure: style.Figure, place: Place, lap: Lap) -> None:

@@ -22,9 +22,9 @@ def comparison(every: Sequence[Evidence]) -> Section:
         Column("steps", "thousand", ".1f"),
         Column("first lap", "thousand steps", ".1f"),
         Column("laps, last quarter", "%", ".0f"),
-        Column("completion, last quarter", "%", ".1f"),
+        Column("mean, last quarter", "%", ".1f"),
         Column("best lap", "s", ".2f"),
-        Column("median lap, last quarter", "s", ".2f"),
+        Column("late lap", "s, median", ".2f"),
         Column("entropy left", "%", ".0f"),
     )
     rows = tuple(_row(evidence) for evidence in every)

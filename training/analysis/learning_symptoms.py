@@ -24,10 +24,10 @@ def same_reward(case: Case) -> Finding | None:
     mean = float(case.rewards.mean())
     if float(np.ptp(case.rewards)) > 1e-6 * max(abs(mean), 1e-9):
         return None
-    drives = "It still learnt to stay on the track, as longer episodes sum to more; it" if mean > 0.0 else "It"
+    longer = "Longer episodes sum to more, so it may learn to stay on the track, but" if mean > 0.0 else "So"
     return Finding(
         "same_reward",
-        f"Every step is paid the same, {mean:.4g}. {drives} is not told what good driving is.",
+        f"Every step is paid the same, {mean:.4g}. {longer} it is not told what good driving is.",
         {"reward_of_a_step": mean},
         (
             "let the reward depend on what should be better or worse: distance_from_center, speed, progress",
@@ -95,7 +95,7 @@ def undecided(case: Case) -> Finding | None:
     left = case.entropy_left
     if case.most_entropy is None or left is None or case.drives_well:
         return None
-    if left < UNDECIDED or case.iterations < UNDECIDED_ITERATIONS:
+    if left < UNDECIDED or case.iterations < UNDECIDED_ITERATIONS or hardly_changes(case):
         return None
     h = case.hyperparameters
     return Finding(
@@ -164,7 +164,7 @@ def critic_blind(case: Case) -> Finding | None:
     foresees, now = case.at_end("train/explained_variance"), case.at_end("train/value_loss")
     if case.drives_well or foresees is None or foresees >= BLIND or case.iterations < UNDECIDED_ITERATIONS:
         return None
-    if same_reward(case) or value_loss_explodes(case):
+    if same_reward(case) or value_loss_explodes(case) or hardly_changes(case):
         return None
     size = float(np.abs(case.rewards).mean()) if len(case.rewards) else float("nan")
     return Finding(

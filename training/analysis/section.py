@@ -21,4 +21,4 @@ class Section:
     text: str  #: what is to be seen, in a sentence or two
     table: Table
     draw: Callable[[Figure], None]  #: draws the picture on an empty figure of `size`
-    size: tuple[float, float] = (9.0, 4.0)  #: inches
+    size: tuple[float, float]  #: inches

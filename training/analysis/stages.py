@@ -77,7 +77,7 @@ def completion(evidence: Evidence) -> Section:
         style.legend(axes)
 
     text = "How much of a lap an episode drives before it ends; an evaluation drives without exploring."
-    return Section("completion", "Completion", text, Table(columns, tuple(rows)), draw)
+    return Section("completion", "Completion", text, Table(columns, tuple(rows)), draw, style.WIDE)
 
 
 def endings(episodes: Records) -> str:
@@ -135,25 +135,28 @@ def lap_times(evidence: Evidence) -> Section:
     )
     rows, since = [], 0
     for stage in stages(drives.episodes):
-        until, laps = int(stage.trained[-1]), stage.seconds[stage.progress >= 100.0]
+        until, times = int(stage.trained[-1]), stage.seconds[stage.progress >= 100.0]
         here = evaluations[(evaluations.trained > since) & (evaluations.trained <= until)]
-        timed = here.seconds[np.isfinite(here.seconds)]
+        mean = here.seconds[np.isfinite(here.seconds)]
         rows.append(
             (
                 until / 1000.0,
-                len(laps),
-                *(float(f(laps)) if len(laps) else None for f in (np.min, np.median, np.max)),
+                len(times),
+                *(float(f(times)) if len(times) else None for f in (np.min, np.median, np.max)),
                 f"{here.complete.sum()} of {here.attempts.sum()}" if len(here) else None,
-                float(timed.mean()) if len(timed) else None,
+                float(mean.mean()) if len(mean) else None,
             )
         )
         since = until
 
+    laps = drives.episodes[drives.complete]
+    timed = evaluations[np.isfinite(evaluations.seconds)]
+    some = bool(len(laps) or len(timed))
+
     def draw(figure: style.Figure) -> None:
         axes = style.axes(figure, "training steps (thousand)", "lap time (s)")
-        laps = drives.episodes[drives.complete]
         steps = laps.trained / 1000.0
-        if not len(laps) and not np.isfinite(evaluations.seconds).any():
+        if not some:
             style.say(axes, "no lap was complete")
             return
         style.dots(axes, steps, laps.seconds, "a training lap")
@@ -161,14 +164,14 @@ def lap_times(evidence: Evidence) -> Section:
             axes.step(
                 steps, np.minimum.accumulate(laps.seconds), where="post", color=style.BLUE, label="best until then"
             )
-        timed = evaluations[np.isfinite(evaluations.seconds)]
         if len(timed):
             style.marks(axes, timed.trained / 1000.0, timed.seconds, "evaluation, mean")
         axes.set_xlim(0, None)
         style.legend(axes)
 
     text = "Times of complete laps in simulated seconds, from a standing start."
-    return Section("lap_times", "Lap times", text, Table(columns, tuple(rows)), draw)
+    size = style.WIDE if some else style.LOW
+    return Section("lap_times", "Lap times", text, Table(columns, tuple(rows)), draw, size)
 
 
 def quarter(values: Records | Ints | Floats, which: int) -> Records:

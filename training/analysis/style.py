@@ -25,6 +25,8 @@ except ImportError as error:
 
 __all__ = ["Axes", "Figure"]
 
+WIDE, LOW = (9.0, 4.0), (9.0, 1.0)  #: inches: a picture of one axes, and of a sentence
+
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#AA4499", "#56B4E9"
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 INK, QUIET, FAINT, ROAD = "#222222", "#6b6b6b", "#d9d9d9", "#ececec"
@@ -99,8 +101,7 @@ def legend(where: Axes) -> None:
 def say(where: Axes, text: str) -> None:
     """A sentence instead of a picture."""
     where.text(0.5, 0.5, text, transform=where.transAxes, ha="center", va="center", color=QUIET)
-    where.set_xticks([])
-    where.set_yticks([])
+    where.axis("off")
 
 
 def road(where: Axes, track: Track | None) -> None:

@@ -121,12 +121,12 @@ def _continuous(evidence: Evidence, first: Records, last: Records) -> Section:
             mesh = axes.pcolormesh(*edges, values.T, cmap=style.HEAT, vmin=0.0, vmax=most)
             axes.set_title(f"{name} of the episodes")
             axes.set_xlabel("steering (°)")
-            axes.invert_xaxis()
         every[0].set_ylabel("speed (m/s)")
+        every[0].set_xlim(left, right)  # the left is on the left
         figure.colorbar(mesh, ax=list(every), label="of the steps (%)")
 
     text = "How often steering and speed were chosen while learning; positive angles steer to the left."
-    return Section("actions", "Actions", text, Table(columns, tuple(table)), draw, (9.0, 4.0))
+    return Section("actions", "Actions", text, Table(columns, tuple(table)), draw, style.WIDE)
 
 
 def _ranges(evidence: Evidence) -> tuple[tuple[float, float], tuple[float, float]]:
