@@ -93,7 +93,7 @@ def laps(evidence: Evidence, which: int) -> Section:
         if not best:
             style.say(figure.add_subplot(), "no lap was complete")
             return
-        left, right = np.ravel(figure.subfigures(1, 2, width_ratios=(1.0, 1.7)))
+        left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.0, 1.7))[0]
         _line(left, place, best[0])
         labels = "speed (m/s)", "steering (°),\nmean of 0.5 s"
         speed, steering = style.stacked(right, "along the centre line (m)", *labels)

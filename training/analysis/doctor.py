@@ -28,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     learning.hardly_changes,
     learning.undecided,
     learning.value_loss_explodes,
+    learning.huge_reward,
     learning.critic_blind,
     driving.forgot,
     driving.evaluated_worse,

@@ -11,6 +11,7 @@ UNDECIDED_ITERATIONS = 10
 JUMPS = 0.05  #: nat of KL divergence in an iteration; a training that goes well stays below 0.02
 STILL_KL, STILL_CLIPPED = 1e-4, 0.005
 EXPLODES = 10.0  #: times the value loss of the first quarter
+HUGE = 100.0  #: of a step's reward, mean size
 FORESEES, BLIND = 0.5, 0.1  #: explained variance
 SPARSE = 0.98  #: share of the steps that are paid the same
 FEWEST_STEPS = 200
@@ -33,6 +34,7 @@ def same_reward(case: Case) -> Finding | None:
             "let the reward depend on what should be better or worse: distance_from_center, speed, progress",
             "look at what it returns with racer reward check; an early return or a wrong key is a common cause",
         ),
+        is_problem=not case.drives_well,
     )
 
 
@@ -159,19 +161,34 @@ def value_loss_explodes(case: Case) -> Finding | None:
     )
 
 
+def huge_reward(case: Case) -> Finding | None:
+    """Steps pay so much that the critic does not learn them."""
+    foresees, now = case.at_end("train/explained_variance"), case.at_end("train/value_loss")
+    size = float(np.abs(case.rewards).mean()) if len(case.rewards) else 0.0
+    if size < HUGE or foresees is None or foresees >= BLIND or value_loss_explodes(case):
+        return None
+    return Finding(
+        "huge_reward",
+        f"The rewards are huge: {size:.3g} a step. The critic foresees nothing of them (explained variance "
+        f"{foresees:.2f}), at a value loss of {now or 0.0:.3g}.",
+        {"reward_of_a_step": size, "explained_variance": foresees, "value_loss": now or 0.0},
+        _calmer(case),
+        is_problem=not case.drives_well,
+    )
+
+
 def critic_blind(case: Case) -> Finding | None:
     """The critic does not foresee what an episode pays."""
     foresees, now = case.at_end("train/explained_variance"), case.at_end("train/value_loss")
     if case.drives_well or foresees is None or foresees >= BLIND or case.iterations < UNDECIDED_ITERATIONS:
         return None
-    if same_reward(case) or value_loss_explodes(case) or hardly_changes(case):
+    if any(rule(case) for rule in (same_reward, value_loss_explodes, huge_reward, hardly_changes)):
         return None
-    size = float(np.abs(case.rewards).mean()) if len(case.rewards) else float("nan")
     return Finding(
         "critic_blind",
-        f"The critic foresees nothing: explained variance {foresees:.2f} after {case.iterations} iterations, value "
-        f"loss {now or 0.0:.3g}, at {size:.3g} of reward a step.",
-        {"explained_variance": foresees, "value_loss": now or 0.0, "reward_of_a_step": size},
+        f"The critic foresees nothing: explained variance {foresees:.2f} after {case.iterations} iterations, at a value "
+        f"loss of {now or 0.0:.3g}.",
+        {"explained_variance": foresees, "value_loss": now or 0.0},
         _calmer(case),
     )
 

@@ -134,7 +134,9 @@ def test_a_plateau_is_named_only_where_nothing_else_is_wrong(episodes: Episodes)
 
 def test_a_constant_reward_is_told_even_if_it_drives(episodes: Episodes) -> None:
     for progress in (STUCK, LAPS):
-        assert "same_reward" in names(Case(episodes(progress), rewards=np.ones(1000)))
+        found = learning.same_reward(Case(episodes(progress), rewards=np.ones(1000)))
+        assert found is not None
+        assert found.is_problem == (progress is STUCK)
         assert "same_reward" not in names(Case(episodes(progress), rewards=VARIED))
 
 
@@ -204,9 +206,26 @@ def test_an_exploding_value_loss_is_told_unless_the_critic_follows(episodes: Epi
     assert found.advice[0].startswith("divide the reward by 5e+02")
     assert learning.value_loss_explodes(case(exploding, 0.9)) is None
     assert learning.value_loss_explodes(case(calm, 0.1)) is None
-    assert learning.critic_blind(case(calm, 0.01)) is not None
-    assert learning.critic_blind(case(calm, 0.3)) is None
-    assert learning.critic_blind(case(exploding, 0.01)) is None, "told already"
+
+
+def test_a_blind_critic_is_told_and_huge_rewards_as_its_cause(episodes: Episodes, curve: MakeCurve) -> None:
+    def case(size: float, foresees: float, iterations: int = 12) -> Case:
+        losses = {"train/value_loss": curve(*[size] * iterations)}
+        return Case(
+            episodes(STUCK),
+            losses | {"train/explained_variance": curve(*[foresees] * iterations)},
+            rewards=size * VARIED,
+        )
+
+    assert learning.critic_blind(case(1.0, 0.01)) is not None
+    assert learning.critic_blind(case(1.0, 0.3)) is None
+    assert learning.critic_blind(case(1.0, 0.01, iterations=9)) is None
+    assert names(case(1000.0, 0.01)) == ["huge_reward", "first_corner"]
+    assert learning.huge_reward(case(1000.0, 0.5)) is None
+    assert learning.huge_reward(case(100.0, 0.01)) is None
+    driving_well = learning.huge_reward(replace(case(1000.0, 0.01), episodes=episodes(LAPS)))
+    assert driving_well is not None
+    assert not driving_well.is_problem
 
 
 def test_nothing_is_said_too_early(episodes: Episodes, curve: MakeCurve) -> None:
