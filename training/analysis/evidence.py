@@ -59,9 +59,9 @@ class Evidence:
     @property
     def discrete(self) -> bool:
         """Whether the driver chose among listed actions."""
-        if self.actions is not None:
+        if not len(self.training.rows):
             return isinstance(self.actions, DiscreteActions)
-        return not any("[" in str(action) for action in self.training.rows.action[:100])
+        return not any("[" in str(action) for action in self.training.rows.action)
 
     @property
     def action_index(self) -> Ints:

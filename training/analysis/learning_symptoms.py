@@ -186,8 +186,8 @@ def critic_blind(case: Case) -> Finding | None:
         return None
     return Finding(
         "critic_blind",
-        f"The critic foresees nothing: explained variance {foresees:.2f} after {case.iterations} iterations, at a value "
-        f"loss of {now or 0.0:.3g}.",
+        f"The critic foresees nothing: explained variance {foresees:.2f} after {case.iterations} iterations, at a "
+        f"value loss of {now or 0.0:.3g}.",
         {"explained_variance": foresees, "value_loss": now or 0.0},
         _calmer(case),
     )
