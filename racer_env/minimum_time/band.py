@@ -43,17 +43,17 @@ def _substitute(band: Floats, sides: Floats) -> None:
 
 
 def solve(band: Floats, side: Floats) -> Floats | None:
-    """Solve a positive definite system.
+    """Solve a positive definite system of m >= 2 b equations.
 
     Args:
         band: (m, b + 1), in column j what variable i has in common with variable i - j, around the ring.
-        side: right-hand side (m,); m is at least 2 b.
+        side: right-hand side (m,).
 
     Returns:
         The solution (m,); None if the matrix is not positive definite.
     """
     width = band.shape[1] - 1
-    size = len(side) - width  # the last variables are put aside: without them the ring is a chain
+    size = len(side) - width  # the last variables are put aside: without them, a ring is a chain
     chain = band[:size].copy()
     border, corner = _put_aside(band, size)
     for i in range(width):
@@ -68,7 +68,7 @@ def solve(band: Floats, side: Floats) -> Floats | None:
     except np.linalg.LinAlgError:
         return None
     last = np.linalg.solve(corner, side[size:] - border.T @ sides[:, 0])
-    return np.r_[sides[:, 0] - sides[:, 1:] @ last, last]
+    return np.concatenate((sides[:, 0] - sides[:, 1:] @ last, last))
 
 
 def _put_aside(band: Floats, size: int) -> tuple[Floats, Floats]:
@@ -76,7 +76,7 @@ def _put_aside(band: Floats, size: int) -> tuple[Floats, Floats]:
     width = band.shape[1] - 1
     border, corner = np.zeros((size, width)), np.zeros((width, width))
     for j in range(width + 1):
-        for i in [*range(j), *range(size, size + width)]:
+        for i in (*range(j), *range(size, size + width)):
             other = (i - j) % (size + width)
             if i >= size and other >= size:
                 corner[i - size, other - size] = corner[other - size, i - size] = band[i, j]

@@ -8,6 +8,7 @@ minimum, the same one for the same beginning.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,26 +19,30 @@ from racer_env.kernel import Floats, Ints
 from racer_env.minimum_time.band import solve
 from racer_env.minimum_time.jet import Jet
 
-_FIRST_BARRIER, _LAST_BARRIER = 1e-2, 1e-6
-_MOST_STEPS = 300
-_KEPT = 0.01  #: share of the distance to a constraint that a step leaves at least
+FIRST_BARRIER, LAST_BARRIER = 1e-2, 1e-6
+MOST_STEPS = 300
+_KEPT = 0.01  #: share of its distance from a constraint that a step keeps at least
+
+
+class NoMinimum(ArithmeticError):  # noqa: N818 (reads as what happened)
+    """The method did not end at a minimum."""
 
 
 @dataclass(frozen=True)
 class Local:
-    """Functions of neighbouring variables: `formula` of variables ``first .. first + width - 1``, around the ring."""
+    """Functions of neighbouring variables: of variables ``first .. first + width - 1``, around the ring."""
 
-    formula: Callable[..., Any]  #: takes `width` arrays (e,) or jets, gives one
+    formula: Callable[..., Any]  #: takes `width` arrays (e,), or jets, and gives one
     first: Ints  #: (e,), all different
     width: int
 
     def places(self, size: int) -> Ints:
-        """Indices (e, w) of the variables."""
-        return (self.first[:, None] + np.arange(self.width)) % size
+        """Indices (w, e) of the variables, of `size`."""
+        return (np.arange(self.width)[:, None] + self.first) % size
 
     def values(self, x: Floats) -> Floats:
-        """The functions' values (e,)."""
-        out: Floats = self.formula(*x[self.places(len(x))].T)
+        """Values (e,) for variables (m,)."""
+        out: Floats = self.formula(*x[self.places(len(x))])
         return out
 
     def jets(self, x: Floats) -> Jet:
@@ -46,119 +51,122 @@ class Local:
         return out
 
 
-def minimise(terms: Sequence[Local], constraints: Sequence[Local], start: Floats, width: int) -> Floats:
-    """Minimise the sum of `terms` where every one of `constraints` is negative.
+@dataclass(frozen=True)
+class Problem:
+    """What is to be made small, where every constraint is negative."""
+
+    terms: Sequence[Local]
+    constraints: Sequence[Local]
+
+    @property
+    def width(self) -> int:
+        """Of the widest function."""
+        return max(local.width for local in (*self.terms, *self.constraints))
+
+    def slack(self, x: Floats) -> Floats:
+        """How far inside its constraints (c,) a point (m,) is."""
+        return -np.concatenate([c.values(x) for c in self.constraints])
+
+    def merit(self, x: Floats, slack: Floats, barrier: float) -> float:
+        """What a step must make smaller: the terms, and the barrier that grows towards the constraints."""
+        return sum(float(t.values(x).sum()) for t in self.terms) - barrier * float(np.log(slack).sum())
+
+
+def minimise(problem: Problem, start: Floats) -> Floats:
+    """Minimise a sum under constraints.
 
     Args:
-        terms: what is summed.
-        constraints: functions that must stay negative.
-        start: variables (m,) for which they all are, strictly.
-        width: of the widest function.
+        problem: of at least twice as many variables as its widest function has.
+        start: variables (m,) strictly inside the constraints.
 
     Returns:
-        The variables (m,) at a local minimum, within about 1e-6 for each constraint.
+        Variables (m,) at a local minimum; the sum is within 1e-6 for each constraint of what it is there.
+
+    Raises:
+        ValueError: `start` is not inside.
+        NoMinimum: after `MOST_STEPS` steps there is none.
     """
-    x, barrier = start.copy(), _FIRST_BARRIER
-    slack = [-c.values(x) for c in constraints]
-    assert all((s > 0.0).all() for s in slack), "must start inside the constraints"
-    forces = [barrier / s for s in slack]
-    damping = 0.0
-    for _ in range(_MOST_STEPS):
-        objective, limits = [t.jets(x) for t in terms], [c.jets(x) for c in constraints]
-        slack = [-g.value for g in limits]
-        system = _System(terms, constraints, objective, limits, len(x), width)
-        error = max(system.stationarity(forces), *(np.abs(f * s - barrier).max() for f, s in zip(forces, slack)))
+    x, barrier, damping = start.copy(), FIRST_BARRIER, 0.0
+    slack = problem.slack(x)
+    if not (slack > 0.0).all():
+        raise ValueError("the start must be strictly inside the constraints")
+    forces = barrier / slack
+    for _ in range(MOST_STEPS):
+        here = _Expansion(problem, x)
+        error = max(float(np.abs(here.gradient(forces)).max()), float(np.abs(forces * slack - barrier).max()))
         if error < 10.0 * barrier:
-            if barrier <= _LAST_BARRIER:
-                break
-            barrier = max(0.2 * barrier, _LAST_BARRIER)
-        step, damping = system.step(slack, forces, barrier, damping)
-        pushes = [
-            barrier / s - f + f / s * np.sum(g.gradient * step[c.places(len(x))], axis=1)
-            for c, g, s, f in zip(constraints, limits, slack, forces, strict=True)
-        ]
-        share = _line_search(terms, constraints, x, step, barrier, slack, system.slope(slack, barrier, step))
-        if share == 0.0:
-            break
+            if barrier <= LAST_BARRIER:
+                return x
+            barrier = max(0.2 * barrier, LAST_BARRIER)
+        downhill = here.gradient(barrier / slack)
+        step, damping = here.step(forces / slack, forces, downhill, damping)
+        pushed = barrier / slack - forces + forces / slack * here.along(step)
+        share = _share(problem, x, slack, step, barrier, float(downhill @ step))
         x = x + share * step
-        reach = min([1.0, *((1.0 - _KEPT) / max(np.max(-p / f), 1e-12) for p, f in zip(pushes, forces, strict=True))])
-        forces = [f + reach * p for f, p in zip(forces, pushes, strict=True)]
-        slack = [-c.values(x) for c in constraints]
-        forces = [np.clip(f, 0.01 * barrier / s, 100.0 * barrier / s) for f, s in zip(forces, slack)]
-    return x
+        slack = problem.slack(x)
+        reach = min(1.0, (1.0 - _KEPT) / max(float(np.max(-pushed / forces)), 1e-12))
+        forces = np.clip(forces + reach * pushed, 0.01 * barrier / slack, 100.0 * barrier / slack)
+    raise NoMinimum(f"no minimum after {MOST_STEPS} steps")
 
 
-class _System:
-    """The Newton system at a point."""
+def _share(problem: Problem, x: Floats, slack: Floats, step: Floats, barrier: float, slope: float) -> float:
+    """How much of a step is taken: all of it, or half as much until it stays inside and goes downhill."""
+    now = problem.merit(x, slack, barrier)
+    for share in (0.5**halved for halved in range(40)):
+        tried = x + share * step
+        left = problem.slack(tried)
+        if (left > _KEPT * slack).all():
+            gained = problem.merit(tried, left, barrier) - now
+            if gained <= 1e-4 * share * slope + 1e-12 * abs(now):
+                return share
+    raise NoMinimum("no step goes downhill")
 
-    def __init__(
-        self,
-        terms: Sequence[Local],
-        constraints: Sequence[Local],
-        objective: Sequence[Jet],
-        limits: Sequence[Jet],
-        size: int,
-        width: int,
-    ):
-        self.terms, self.constraints, self.objective, self.limits = terms, constraints, objective, limits
-        self.size, self.width = size, width
-        self.downhill = np.zeros(size)
-        for t, f in zip(terms, objective, strict=True):
-            self._add_gradient(self.downhill, t, f.gradient)
 
-    def _add_gradient(self, out: Floats, local: Local, gradient: Floats) -> None:
-        places = local.places(self.size)
-        for a in range(local.width):
-            out[places[:, a]] += gradient[:, a]
+class _Expansion:
+    """A problem's functions around a point, to second order."""
 
-    def _with(self, forces: Sequence[Floats]) -> Floats:
-        """Gradient (m,) of the objective and of constraints that push with `forces`."""
-        out = self.downhill.copy()
-        for c, g, f in zip(self.constraints, self.limits, forces, strict=True):
-            self._add_gradient(out, c, f[:, None] * g.gradient)
+    def __init__(self, problem: Problem, x: Floats):
+        self.size, self.width = len(x), problem.width
+        self.terms = [(t.places(self.size), t.jets(x)) for t in problem.terms]
+        self.constraints = [(c.places(self.size), c.jets(x)) for c in problem.constraints]
+        ends = np.cumsum([0, *(len(jet.value) for _, jet in self.constraints)]).tolist()
+        self.parts = [slice(a, b) for a, b in itertools.pairwise(ends)]
+        self.slope = np.zeros(self.size)
+        for places, jet in self.terms:
+            for rows, gradient in zip(places, jet.gradient, strict=True):
+                self.slope[rows] += gradient
+
+    def gradient(self, forces: Floats) -> Floats:
+        """Gradient (m,) of the sum and of constraints that push with `forces` (c,)."""
+        out = self.slope.copy()
+        for part, (places, jet) in zip(self.parts, self.constraints, strict=True):
+            for rows, gradient in zip(places, jet.gradient, strict=True):
+                out[rows] += forces[part] * gradient
         return out
 
-    def stationarity(self, forces: Sequence[Floats]) -> float:
-        return float(np.abs(self._with(forces)).max())
+    def along(self, step: Floats) -> Floats:
+        """Change of the constraints (c,) along a step (m,)."""
+        return np.concatenate([np.sum(jet.gradient * step[places], axis=0) for places, jet in self.constraints])
 
-    def slope(self, slack: Sequence[Floats], barrier: float, step: Floats) -> float:
-        return float(self._with([barrier / s for s in slack]) @ step)
-
-    def step(self, slack, forces, barrier, damping):
+    def step(self, stiffness: Floats, forces: Floats, downhill: Floats, damping: float) -> tuple[Floats, float]:
+        """The Newton step (m,), and what had to be added to the diagonal so that it goes downhill."""
         band = np.zeros((self.size, self.width))
-        for t, f in zip(self.terms, self.objective, strict=True):
-            self._add_hessian(band, t, f.hessian)
-        for c, g, s, f in zip(self.constraints, self.limits, slack, forces, strict=True):
-            outer = g.gradient[:, :, None] * g.gradient[:, None, :]
-            self._add_hessian(band, c, f[:, None, None] * g.hessian + (f / s)[:, None, None] * outer)
-        side = -self._with([barrier / s for s in slack])
-        used = 0.0
-        scale = 1.0
-        while True:
+        for places, jet in self.terms:
+            _add(band, places, jet.hessian)
+        for part, (places, jet) in zip(self.parts, self.constraints, strict=True):
+            outer = jet.gradient[:, None] * jet.gradient
+            _add(band, places, forces[part] * jet.hessian + stiffness[part] * outer)
+        tried = [0.0, *(max(1e-8, 0.25 * damping) * 4.0**times for times in range(60))]
+        for added in tried:
             damped = band.copy()
-            damped[:, 0] += used * scale
-            step = solve(damped, side)
+            damped[:, 0] += added
+            step = solve(damped, -downhill)
             if step is not None:
-                return step, used
-            used = max(1e-8, 0.25 * damping) if used == 0.0 else 4.0 * used
-
-    def _add_hessian(self, band, local, hessian):
-        places = local.places(self.size)
-        for a in range(local.width):
-            for b in range(a + 1):
-                band[places[:, a], a - b] += hessian[:, a, b]
+                return step, added
+        raise NoMinimum("no step goes downhill")
 
 
-def _line_search(terms, constraints, x, step, barrier, slack, slope) -> float:
-    def merit(x, slack):
-        return sum(float(t.values(x).sum()) for t in terms) - barrier * sum(float(np.log(s).sum()) for s in slack)
-
-    now, share = merit(x, slack), 1.0
-    while share > 1e-10:
-        tried = x + share * step
-        left = [-c.values(tried) for c in constraints]
-        if all((new > _KEPT * old).all() for new, old in zip(left, slack, strict=True)):
-            if merit(tried, left) <= now + 1e-4 * share * slope + 1e-12 * abs(now):
-                return share
-        share *= 0.5
-    return 0.0
+def _add(band: Floats, places: Ints, hessian: Floats) -> None:
+    for a in range(len(places)):
+        for b in range(a + 1):
+            band[places[a], a - b] += hessian[a, b]

@@ -18,60 +18,52 @@ class Jet:
     """Values of e functions of w variables each, with their derivatives."""
 
     value: Floats  #: (e,)
-    gradient: Floats  #: (e, w)
-    hessian: Floats  #: (e, w, w)
+    gradient: Floats  #: (w, e)
+    hessian: Floats  #: (w, w, e)
+
+    #: So that numpy leaves ``array * jet`` to the jet.
+    __array_ufunc__ = None
 
     @classmethod
     def variables(cls, values: Floats) -> list[Jet]:
-        """Give the w variables themselves, whose values are (e, w)."""
-        e, w = values.shape
-        zero, unit = np.zeros((e, w, w)), np.eye(w)
-        return [cls(values[:, i], np.broadcast_to(unit[i], (e, w)), zero) for i in range(w)]
+        """Give the w variables themselves, whose values are (w, e)."""
+        w, e = values.shape
+        zero, unit = np.zeros((w, w, e)), np.eye(w)
+        return [cls(values[i], np.repeat(unit[i], e).reshape(w, e), zero) for i in range(w)]
 
-    def _through(self, value: Floats, first: Floats, second: Floats) -> Jet:
-        """Apply a function of one variable, of which value and derivatives (e,) are given."""
-        g = self.gradient
-        bent = second[:, None, None] * (g[:, :, None] * g[:, None, :])
-        return Jet(value, first[:, None] * g, bent + first[:, None, None] * self.hessian)
-
-    def __add__(self, other: Quantity) -> Jet:
+    def __add__(self, other: Jet | Floats | float) -> Jet:
         if isinstance(other, Jet):
             return Jet(self.value + other.value, self.gradient + other.gradient, self.hessian + other.hessian)
         return Jet(self.value + other, self.gradient, self.hessian)
 
-    def __mul__(self, other: Quantity) -> Jet:
+    def __mul__(self, other: Jet | Floats | float) -> Jet:
         if not isinstance(other, Jet):
-            by = np.broadcast_to(np.asarray(other, np.float64), self.value.shape)
-            return Jet(by * self.value, by[:, None] * self.gradient, by[:, None, None] * self.hessian)
+            return Jet(self.value * other, self.gradient * other, self.hessian * other)
         a, b = self.value, other.value
-        mixed = self.gradient[:, :, None] * other.gradient[:, None, :]
-        bent = a[:, None, None] * other.hessian + b[:, None, None] * self.hessian
-        gradient = a[:, None] * other.gradient + b[:, None] * self.gradient
-        return Jet(a * b, gradient, bent + mixed + mixed.transpose(0, 2, 1))
+        mixed = self.gradient[:, None] * other.gradient
+        bent = a * other.hessian + b * self.hessian + mixed + mixed.transpose(1, 0, 2)
+        return Jet(a * b, a * other.gradient + b * self.gradient, bent)
 
     def __pow__(self, power: float) -> Jet:
-        v = self.value
-        return self._through(v**power, power * v ** (power - 1.0), power * (power - 1.0) * v ** (power - 2.0))
+        first = power * self.value ** (power - 1.0)
+        second = power * (power - 1.0) * self.value ** (power - 2.0)
+        g = self.gradient
+        return Jet(self.value**power, first * g, (second * g)[:, None] * g + first * self.hessian)
 
     def __neg__(self) -> Jet:
-        return Jet(-self.value, -self.gradient, -self.hessian)
+        return self * -1.0
 
-    def __sub__(self, other: Quantity) -> Jet:
-        return self + -other
+    def __sub__(self, other: Jet | Floats | float) -> Jet:
+        return self + other * -1.0
 
     def __rsub__(self, other: Floats | float) -> Jet:
         return -self + other
 
-    def __truediv__(self, other: Quantity) -> Jet:
-        return self * (other**-1.0)
+    def __truediv__(self, other: Jet | Floats | float) -> Jet:
+        return self * other**-1.0
 
     def __rtruediv__(self, other: Floats | float) -> Jet:
         return self**-1.0 * other
 
     __radd__ = __add__
     __rmul__ = __mul__
-    #: So that numpy leaves `array * jet` to the jet.
-    __array_ufunc__ = None
-
-
-Quantity = Jet | Floats | float
