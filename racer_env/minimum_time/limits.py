@@ -13,9 +13,10 @@ from racer_env.errors import RacerError
 from racer_env.kernel import Floats, records
 
 GRAVITY = 9.81  #: m/s²
-_CIRCLE_SPEEDS = np.linspace(0.5, MAX_SPEED, 15)  #: m/s, commanded with full steering
-_CIRCLE_PERIODS = 90  #: control periods until a car drives a steady circle
+CIRCLE_SPEEDS = np.linspace(0.5, MAX_SPEED, 15)  #: m/s, commanded to measure how a car turns
+_CIRCLE_PERIODS = 60  #: control periods until a car drives a steady circle
 _MOST_DRIFT = 0.35  #: rad between heading and way of a car that holds the road
+_LEAST_CURVATURE = 0.02  #: 1/m with full steering
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Limits:
     grip_across: float = 0.5 * GRAVITY  #: m/s², across the way at most; infinite: any
     grip_along: float = 0.5 * GRAVITY  #: m/s², along the way at most, faster or slower
     margin: float = 0.0  #: m from the line to the borders at least; negative: it may lie so far beyond them
-    turning_radius: float = 0.0  #: m, of the sharpest turn, at a walking pace
+    turning_radius: float = 0.0  #: m, of the sharpest turn, extrapolated to standstill
     understeer: float = 0.0  #: s²/m, growth of the turning radius with speed squared
 
     def __post_init__(self) -> None:
@@ -70,7 +71,7 @@ def steady_circles(car: Car, steering_degrees: float, speeds: Floats) -> Floats:
         speeds: commanded (k,), m/s.
 
     Returns:
-        (k, 3): speed along the way (m/s), its curvature (1/m), and the angle between heading and way (rad).
+        (k, 2): speed along the way (m/s) and its curvature (1/m), up to the first speed at which the car spins.
     """
     m, command = records(len(speeds), MOTION), records(len(speeds), COMMAND)
     command.steering_degrees, command.speed = steering_degrees, speeds
@@ -79,14 +80,20 @@ def steady_circles(car: Car, steering_degrees: float, speeds: Floats) -> Floats:
         for _ in range(_CIRCLE_PERIODS):
             move(m[i], command[i], cars[0], TIME_STEP, SUBSTEPS)
     speed = np.hypot(m.speed, m.lateral_speed)
-    return np.stack((speed, m.yaw_rate / np.maximum(speed, 1e-9), np.arctan2(m.lateral_speed, m.speed)), axis=1)
+    spins = np.abs(np.arctan2(m.lateral_speed, m.speed)) > _MOST_DRIFT
+    held = int(np.argmax(np.append(spins, True)))
+    return np.stack((speed, m.yaw_rate / np.maximum(speed, 1e-9)), axis=1)[:held]
 
 
 def _turning(car: Car) -> tuple[float, float]:
-    """Turning radius (m) at a walking pace, and its growth with speed squared (s²/m)."""
-    speed, curvature, drift = steady_circles(car, MAX_STEERING_DEGREES, _CIRCLE_SPEEDS).T
-    held = np.r_[np.abs(drift) < _MOST_DRIFT, False].argmin()  # those before the first that spins
-    held = max(int(held), 2)
-    radius, square = 1.0 / curvature[:held], speed[:held] ** 2
-    growth = float(np.clip(np.polyfit(square, radius, 1)[0], 0.0, None))
-    return float(np.mean(radius - growth * square)), growth
+    """Turning radius (m) at standstill and its growth with speed squared (s²/m), fitted to steady circles.
+
+    Raises:
+        RacerError: the car spins at any speed, or hardly turns.
+    """
+    circles = steady_circles(car, MAX_STEERING_DEGREES, CIRCLE_SPEEDS)
+    if len(circles) < 2 or circles[:, 1].min() < _LEAST_CURVATURE:
+        raise RacerError(f"the car {car.name} cannot hold a circle with full steering, so its limits are not known")
+    square, radius = circles[:, 0] ** 2, 1.0 / circles[:, 1]
+    growth = max(float(np.polyfit(square, radius, 1)[0]), 0.0)
+    return max(float(np.mean(radius - growth * square)), 0.0), growth
