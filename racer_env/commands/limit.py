@@ -140,7 +140,7 @@ def _print(report: dict[str, Any], line: Line, as_json: bool) -> None:
         "grip": ", ".join(_grip(g, which) for g, which in zip(grips, ("across", "along"), strict=True)),
         "margin": f"{limits['margin']:.3f} m to the borders",
         "turns on": f"{_radius(limits, 1.0):.2f} m at 1 m/s, {_radius(limits, 3.0):.2f} m at 3 m/s"
-        if limits["understeer"]
+        if limits["turning_radius"]
         else "",
         "line": report["line"],
         "picture": report["picture"],

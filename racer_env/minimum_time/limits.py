@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from racer_env.car import COMMAND, MAX_SPEED, MAX_STEERING_DEGREES, Car, car_records
-from racer_env.dynamics import MOTION, SUBSTEPS, TIME_STEP, move
+from racer_env.dynamics import MOTION, SUBSTEPS, TIME_STEP, advance
 from racer_env.errors import RacerError
 from racer_env.kernel import Floats, records
 
@@ -73,16 +73,15 @@ def steady_circles(car: Car, steering_degrees: float, speeds: Floats) -> Floats:
     Returns:
         (k, 2): speed along the way (m/s) and its curvature (1/m), up to the first speed at which the car spins.
     """
-    m, command = records(len(speeds), MOTION), records(len(speeds), COMMAND)
+    count = len(speeds)
+    m, command = records(count, MOTION), records(count, COMMAND)
     command.steering_degrees, command.speed = steering_degrees, speeds
-    cars = car_records([car])
-    for i in range(len(speeds)):
-        for _ in range(_CIRCLE_PERIODS):
-            move(m[i], command[i], cars[0], TIME_STEP, SUBSTEPS)
+    held, dt = np.zeros(count, np.bool_), np.full(count, TIME_STEP)
+    advance(m, command, car_records([car] * count), held, dt, _CIRCLE_PERIODS * SUBSTEPS)
     speed = np.hypot(m.speed, m.lateral_speed)
     spins = np.abs(np.arctan2(m.lateral_speed, m.speed)) > _MOST_DRIFT
-    held = int(np.argmax(np.append(spins, True)))
-    return np.stack((speed, m.yaw_rate / np.maximum(speed, 1e-9)), axis=1)[:held]
+    steady = int(np.argmax(np.append(spins, True)))
+    return np.stack((speed, m.yaw_rate / np.maximum(speed, 1e-9)), axis=1)[:steady]
 
 
 def _turning(car: Car) -> tuple[float, float]:
