@@ -10,10 +10,13 @@ if TYPE_CHECKING:
     from racer_env.reward_lab import PaidLap
 
 MARGIN = 0.01  #: share by which a bad lap must pay more, to count
-MARGIN_PER_STEP = 0.05  #: the same for a step, which the learner does not maximise
+MARGIN_OF_STEPS = 0.05  #: the same for the mean reward of a step
+MARGIN_OF_TIME = 0.1  #: the same for laps that pay more by lasting longer; less is common on short tracks, and harmless
 
 #: What to do about a bad lap that pays.
 CURES = {
+    "longer": "Pay for speed or progress, or charge for every step.",
+    "sooner": "Pay for driving on, or charge less for every step.",
     "zig-zag": "Charge for steering, or for changes of it.",
     "slow": "Pay for speed or progress, or charge for every step.",
     "cutting": "Pay little while all_wheels_on_track is false, unless you want it so: two wheels out are allowed.",
@@ -41,9 +44,15 @@ def find_faults(laps: Sequence[PaidLap]) -> tuple[Finding, ...]:
     if not good:
         return ()
     bad = [p for p in paid if not p.lap.good]
-    found = [*_constant(paid), *_by_return(good, bad)]
-    named = {finding.lap for finding in found}
-    return (*found, *_by_step(good, [p for p in bad if p.lap.name not in named]))
+    best = max(good, key=lambda p: p.pay.discounted)
+    better = [p for p in bad if _exceeds(p.pay.discounted, best.pay.discounted, MARGIN)]
+    by_length = [p for p in better if not _exceeds(p.pay.per_step, best.pay.per_step, MARGIN_OF_STEPS)]
+    return (
+        *_constant(paid),
+        *(_by_steps(p, best) for p in better if p not in by_length),
+        *_by_length(by_length, best),
+        *_by_step_alone([p for p in bad if p not in better], max(good, key=lambda p: p.pay.per_step)),
+    )
 
 
 def _constant(paid: Sequence[PaidLap]) -> Iterator[Finding]:
@@ -53,34 +62,42 @@ def _constant(paid: Sequence[PaidLap]) -> Iterator[Finding]:
         yield Finding("warning", None, None, text)
 
 
-def _by_return(good: Sequence[PaidLap], bad: Sequence[PaidLap]) -> Iterator[Finding]:
-    """Warn of bad laps with a higher discounted return, and say what it comes from."""
-    best = max(good, key=lambda p: p.pay.discounted)
-    for p in bad:
-        if not _exceeds(p.pay.discounted, best.pay.discounted, MARGIN):
+def _by_steps(bad: PaidLap, best: PaidLap) -> Finding:
+    """Warn of a bad lap that is worth more because its steps pay more."""
+    text = (
+        f"'{bad.lap.name}' pays more than '{best.lap.name}': {bad.pay.discounted:.4g} against "
+        f"{best.pay.discounted:.4g} in an episode, and {bad.pay.per_step:.3g} against {best.pay.per_step:.3g} a step. "
+        f"{CURES[bad.lap.name]}"
+    )
+    return Finding("warning", bad.lap.name, "return", text)
+
+
+def _by_length(bad: Sequence[PaidLap], best: PaidLap) -> Iterator[Finding]:
+    """Tell of bad laps whose steps do not pay more, but of which there are more; or fewer, where steps cost."""
+    longer = [p for p in bad if len(p.pay.rewards) > len(best.pay.rewards)]
+    sooner = [p for p in bad if p not in longer]
+    for laps, why, cure in (
+        (longer, "they last longer, and a lap that is over pays nothing", "longer"),
+        (sooner, "every step costs something, and they are over sooner", "sooner"),
+    ):
+        if not laps:
             continue
-        by = f"{_name(p)} pays more than {_name(best)}: {p.pay.discounted:.4g} against {best.pay.discounted:.4g}"
-        yield Finding("warning", p.lap.name, "return", f"{by} in an episode. {_why(p, best)} {CURES[p.lap.name]}")
+        most = max(laps, key=lambda p: p.pay.discounted)
+        much = cure == "sooner" or _exceeds(most.pay.discounted, best.pay.discounted, MARGIN_OF_TIME)
+        names = ", ".join(f"'{p.lap.name}' ({p.pay.discounted:.4g})" for p in laps)
+        text = (
+            f"Worth more in an episode than '{best.lap.name}' ({best.pay.discounted:.4g}): {names}. It is not that a step "
+            f"pays more, but {why}. {CURES[cure]}"
+        )
+        yield Finding("warning" if much else "note", most.lap.name, "return", text)
 
 
-def _why(bad: PaidLap, good: PaidLap) -> str:
-    """Say whether a bad lap pays more because its steps do, or because there are more or fewer of them."""
-    step, best = bad.pay.per_step, good.pay.per_step
-    steps = f"{step:.3g} a step against {best:.3g}"
-    if _exceeds(step, best, MARGIN):
-        return f"Its steps pay more ({steps})."
-    if best < 0.0 and len(bad.pay.rewards) < len(good.pay.rewards):
-        return f"Steps cost something ({steps}), and its episode is over sooner."
-    return f"Its steps do not pay more ({steps}), but there are more of them."
-
-
-def _by_step(good: Sequence[PaidLap], bad: Sequence[PaidLap]) -> Iterator[Finding]:
+def _by_step_alone(bad: Sequence[PaidLap], best: PaidLap) -> Iterator[Finding]:
     """Note bad laps that pay more while they last, though not in an episode."""
-    best = max(good, key=lambda p: p.pay.per_step)
     for p in bad:
-        if _exceeds(p.pay.per_step, best.pay.per_step, MARGIN_PER_STEP):
+        if _exceeds(p.pay.per_step, best.pay.per_step, MARGIN_OF_STEPS):
             text = (
-                f"A step of {_name(p)} pays more than one of {_name(best)} ({p.pay.per_step:.3g} against "
+                f"A step of '{p.lap.name}' pays more than one of '{best.lap.name}' ({p.pay.per_step:.3g} against "
                 f"{best.pay.per_step:.3g}), but its episode does not; with a smaller discount factor it might."
             )
             yield Finding("note", p.lap.name, "step", text)
@@ -88,7 +105,3 @@ def _by_step(good: Sequence[PaidLap], bad: Sequence[PaidLap]) -> Iterator[Findin
 
 def _exceeds(a: float, b: float, margin: float) -> bool:
     return a > b + margin * abs(b) + 1e-9
-
-
-def _name(paid: PaidLap) -> str:
-    return f"'{paid.lap.name}'"

@@ -143,17 +143,10 @@ def _table(report: LabReport) -> RenderableType:
     from rich import box
     from rich.table import Table
 
-    paid = ("return", "total", "per step", "per s")
-    compared = ("return", "before", "change", "per step", "before", "change")
-    table = Table(
-        "lap",
-        "end",
-        "progress",
-        "time",
-        *(compared if report.against else paid),
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
+    measures: tuple[str, ...] = ("return", "total", "per step", "per s")
+    if report.against:
+        measures = ("return", "before", "change", "per step", "before", "change")
+    table = Table("lap", "end", "progress", "time", *measures, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in table.columns[2:]:
         column.justify = "right"
     for of in report.laps:
