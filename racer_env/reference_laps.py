@@ -98,14 +98,13 @@ def drive_reference_laps(track: Track, car: Car, race: Race, seed: int = 0) -> l
         RacerError: not even the good laps can be driven there.
     """
     rules = replace(race, laps=1, continuous=False, resets=0, start=0.0, advance=0.0)
-    laps = [
-        _driven(manner, Simulator(track, car, rules, seed=seed, actions=PurePursuit.actions))
-        for manner in manners(track, car, populated=race.populated)
-    ]
-    if not any(lap.complete for lap in laps if lap.good):
-        ends = ", ".join(f"{lap.name} {lap.status} at {lap.progress:.0f} %" for lap in laps if lap.good)
+    simulator = Simulator(track, car, rules, seed=seed, actions=PurePursuit.actions)
+    known = manners(track, car, populated=race.populated)
+    laps = [_driven(manner, simulator) for manner in known if manner.good]
+    if not any(lap.complete for lap in laps):
+        ends = ", ".join(f"{lap.name} {lap.status} at {lap.progress:.0f} %" for lap in laps)
         raise RacerError(f"no good lap of {track.name} could be driven with {car.name} to compare others with: {ends}")
-    return laps
+    return laps + [_driven(manner, simulator) for manner in known if not manner.good]
 
 
 def manners(track: Track, car: Car, *, populated: bool) -> list[Manner]:
@@ -128,7 +127,9 @@ def manners(track: Track, car: Car, *, populated: bool) -> list[Manner]:
         return Aim(0.0, pace * CENTRE_SPEED if _share(simulator) < STOPS_AT else MIN_SPEED)
 
     def reversing(simulator: Simulator, pace: float) -> Aim:
-        return Aim(0.0, pace * CENTRE_SPEED, LOOK if _is_along(simulator) else -LOOK)
+        if _is_along(simulator):
+            return Aim(0.0, pace * CENTRE_SPEED)
+        return Aim(-_side_of_last_object(simulator) * 0.25 * track.width, pace * CENTRE_SPEED, -LOOK)
 
     def leaving(simulator: Simulator, _: float) -> Aim:
         return Aim(outside if _share(simulator) > LEAVES_AT else 0.0, MAX_SPEED)
@@ -177,6 +178,14 @@ def _at_next_object(simulator: Simulator, pace: float) -> Aim:
     body = simulator.state.bodies[0, 1 + int(simulator.state.situation[0].next_object)]
     left = 1.0 if body.is_left_of_center else -1.0
     return Aim(left * float(body.distance_from_center), pace * CRASH_SPEED)
+
+
+def _side_of_last_object(simulator: Simulator) -> float:
+    """1 if what was passed last is on the left, -1 on the right, 0 if there is nothing."""
+    if not simulator.race.populated:
+        return 0.0
+    body = simulator.state.bodies[0, 1 + int(simulator.state.situation[0].previous_object)]
+    return 1.0 if body.is_left_of_center else -1.0
 
 
 def _station(simulator: Simulator) -> float:
@@ -238,7 +247,7 @@ def _drive(manner: Manner, simulator: Simulator, pace: float) -> ReferenceLap:
 
 def _around_objects(simulator: Simulator, aim: Aim) -> Aim:
     """Keep to the free lane while something is near."""
-    side = free_side(simulator, 0) if simulator.race.populated else 0
+    side = free_side(simulator, 0) if simulator.race.populated and aim.look_ahead > 0.0 else 0
     if side == 0:
         return aim
     return Aim(side * 0.25 * simulator.track.width, min(aim.speed, PASSING), PASSING_LOOK)

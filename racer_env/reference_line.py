@@ -20,6 +20,7 @@ GRIP_USED = 0.5  #: share of the tyres' grip in bends
 MOST_ACROSS, MOST_ALONG = 4.0, 2.0  #: m/s² in bends; when braking and accelerating
 SLOWEST = 0.8  #: m/s
 _ROUNDS, _STIFFNESS = 200, 0.02
+_REFINED = 3  #: times that the points' distances on the line, on which its curvature depends, are found anew
 
 
 class DrivingLine(NamedTuple):
@@ -43,7 +44,11 @@ def smooth_line(track: Track, car: Car, margin: float = MARGIN, tension: float =
     pose = track.poses(station)
     centre, normal = pose[:, :2], np.stack((-np.sin(pose[:, 2]), np.cos(pose[:, 2])), axis=1)
     room = np.maximum(0.5 * track.widths(centre) - 0.5 * car.width - margin, 0.0)
-    points = centre + normal * _least_bending(centre, normal, room, tension, track.closed)[:, None]
+    step = np.full(count, track.length / count)
+    for _ in range(_REFINED):
+        points = centre + normal * _least_bending(centre, normal, room, step, tension, track.closed)[:, None]
+        ways = np.hypot(*np.diff(points, axis=0, append=points[:1] if track.closed else points[-2:-1]).T)
+        step = np.maximum(0.5 * (ways + np.roll(ways, 1)), 0.1 * SPACING)
     return DrivingLine(points, speeds_on(points, car, closed=track.closed))
 
 
@@ -72,8 +77,8 @@ def _reached(speed: Floats, length: Floats, closed: bool) -> Floats:
     return out
 
 
-def _least_bending(centre: Floats, normal: Floats, room: Floats, tension: float, closed: bool) -> Floats:
-    """Offsets (k,) to the left, within ±`room`, of the line that bends least.
+def _least_bending(centre: Floats, normal: Floats, room: Floats, step: Floats, tension: float, closed: bool) -> Floats:
+    """Offsets (k,) to the left, within ±`room`, of the line that bends least, `step` (k,) m from point to point.
 
     The sum of squared second differences, plus `tension` times that of the first, is a quadratic form of the offsets;
     the bounds are met by the alternating direction method of multipliers (S. Boyd et al., *Distributed Optimization and
@@ -84,6 +89,7 @@ def _least_bending(centre: Floats, normal: Floats, room: Floats, tension: float,
     bending = np.roll(np.eye(count), -1, axis=1) + stretch - np.eye(count)
     if not closed:
         stretch[-1] = bending[0] = bending[-1] = 0.0
+    bending *= ((SPACING / step) ** 1.5)[:, None]  # the square of the curvature, times the way
     bending = np.concatenate((bending, np.sqrt(tension) * stretch))
     form = np.concatenate([bending * normal[:, axis] for axis in (0, 1)])
     wanted = -np.concatenate([bending @ centre[:, axis] for axis in (0, 1)])

@@ -86,8 +86,8 @@ def _by_length(bad: Sequence[PaidLap], best: PaidLap) -> Iterator[Finding]:
         much = cure == "sooner" or _exceeds(most.pay.discounted, best.pay.discounted, MARGIN_OF_TIME)
         names = ", ".join(f"'{p.lap.name}' ({p.pay.discounted:.4g})" for p in laps)
         text = (
-            f"Worth more in an episode than '{best.lap.name}' ({best.pay.discounted:.4g}): {names}. It is not that a step "
-            f"pays more, but {why}. {CURES[cure]}"
+            f"Worth more in an episode than '{best.lap.name}' ({best.pay.discounted:.4g}): {names}. It is not that "
+            f"a step pays more, but {why}. {CURES[cure]}"
         )
         yield Finding("warning" if much else "note", most.lap.name, "return", text)
 
