@@ -17,7 +17,7 @@ from racer_env.errors import RacerError, RewardError
 from racer_env.sensors import find_sensors
 from racer_env.simulator import Simulator
 from training.policy_driver import Evaluation, load_driver
-from training.run_folder import Course, RunFolder
+from training.run_folder import RunFolder
 from training.start import started
 from training.trainer import Report, Stop, Trainer
 
@@ -90,8 +90,8 @@ def test_it_counts_steps_in_whole_iterations(model: MakeModel, trainer: MakeTrai
     course = trainer(model(), tmp_path / "run").train(Stop(steps=300), reports.append)
     assert (course.steps, course.iterations) == (384, 3)
     assert [report.course is course for report in reports] == [True] * 3
-    assert [report.evaluation is not None for report in reports] == [False, True, True]  # every second, and at the end
-    assert [entry["steps"] for entry in course.history] == [256, 384]
+    assert [report.evaluation is not None for report in reports] == [True] * 3
+    assert [entry["steps"] for entry in course.history] == [128, 256, 384]
     assert reports[-1].share == 1.0
     assert all(report.steps_per_second > 0 for report in reports)
 
@@ -113,16 +113,13 @@ def test_it_stops_after_complete_laps_in_a_row(
 ) -> None:
     """Evaluations are put in place of the driver's own, which would have to learn first."""
     driven = iter([[100, 100, 40, 100, 100], [100, 100, 100, 100, 100], [100] * 5])
-    milliseconds, status = np.full(5, 9000), np.full(5, 2)
-    monkeypatch.setattr(
-        "training.trainer.evaluate",
-        lambda *_: Evaluation(np.array(next(driven), np.float64), milliseconds, status),
-    )
+    others = np.full(5, 9000), np.full(5, 2), np.zeros(5)
+    monkeypatch.setattr("training.trainer.evaluate", lambda *_: Evaluation(np.array(next(driven), np.float64), *others))
     course = trainer(model(), tmp_path / "run").train(Stop(laps=6))
     assert [entry["completion"] for entry in course.history] == [88.0, 100.0]
     assert course.laps_in_a_row == 7
-    assert course.first_lap_steps == 256
-    assert (course.best_completion, course.best_lap_ms, course.best_steps) == (100.0, 9000.0, 512)
+    assert course.first_lap_steps == 128
+    assert (course.best_completion, course.best_lap_ms, course.best_steps) == (100.0, 9000.0, 256)
 
 
 def test_the_last_checkpoint_holds_the_weights_that_were_evaluated(
@@ -173,7 +170,7 @@ def test_evaluation_rows_repeat_the_counters_of_the_training(
     made = trainer(model(), tmp_path / "run")
     made.train(Stop(steps=512))
     rows = metrics(made.run)
-    assert sum(row["phase"] == "evaluation" for row in rows) == 10
+    assert sum(row["phase"] == "evaluation" for row in rows) == 20
     for before, row in pairwise(rows):
         if row["phase"] == "evaluation" == before["phase"]:
             assert (row["episode"], row["trial"]) == (before["episode"], before["trial"])
@@ -225,7 +222,7 @@ def test_what_was_written_after_the_last_checkpoint_is_dropped_on_resume(
     checkpoint = made.run.checkpoint("last").read_bytes()
     made.train(Stop(steps=2048))
     made.run.checkpoint("last").write_bytes(checkpoint)
-    assert len(trace(made.run)) * 2 > Course(**made.run.course().__dict__).episodes + 4
+    assert len(trace(made.run)) * 2 > made.run.course().episodes + 4
     Trainer(made.run, resume=True).train(Stop(steps=1))
     require_whole_records(made.run, 2)
 
