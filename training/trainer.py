@@ -172,8 +172,10 @@ class Trainer:
         if not self.ppo.gather():
             return
         steps, self.course.steps = self.course.steps, self.ppo.num_timesteps
-        self.ppo.train()
-        _require_finite(self.ppo)
+        try:
+            self.ppo.train()
+        finally:  # torch refuses to draw from what is not finite in words of its own
+            _require_finite(self.ppo)
         self.course.iterations += 1
         self._evaluated = False
         self._count_time()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -13,11 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
-from racer_env.errors import RacerError
 from training.course import Course
-from training.policy_driver import read_parameters
 from training.run_folder import RunFolder
 from training.start import started
 from training.trainer import Stop, Trainer

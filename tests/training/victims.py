@@ -58,7 +58,7 @@ def warm_up(run: Path) -> None:
 def read_steps(told: int, child: int, delay: float | None) -> int:
     """Read what the training reports until it ends; kill it so many seconds after the first time."""
     steps = 0
-    with open(told, "rb", buffering=0) as pipe:  # noqa: PTH123 (a descriptor)
+    with open(told, "rb", buffering=0) as pipe:
         while report := pipe.readline():
             if delay is not None and not steps:
                 time.sleep(delay)
