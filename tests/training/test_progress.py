@@ -79,5 +79,15 @@ def test_stop_rules_are_told_in_words() -> None:
     assert describe(Stop(steps=10_000, minutes=0.5)) == "10,000 steps or 0.5 minutes"
 
 
+def test_what_counts_as_a_lap_is_told_in_words() -> None:
+    assert describe(Stop(laps=3, lap_seconds=12.5)) == "3 evaluation laps in a row of at most 12.5 s"
+    assert describe(Stop(laps=3, progress=90.0)) == "3 evaluation laps in a row of at least 90 %"
+    held = report()._replace(stop=Stop(laps=3, lap_seconds=12.5))
+    held.course.laps_in_a_row = 2
+    assert line(held).endswith("2 of 5 laps, 11.0 s, 2 of 3 in a row of at most 12.5 s")
+    held.course.laps_in_a_row = 7
+    assert "3 of 3 in a row" in line(held)
+
+
 def test_a_note_keeps_its_brackets() -> None:
     assert note("lr [0.1]").plain == "note: lr [0.1]"
