@@ -37,24 +37,28 @@ def victims(run: RunFolder) -> Iterator[Callable[[str, int], tuple[int, int]]]:
     """Trains the run and kills it; gives the signal that it died of, and the steps that it last told."""
     words = [sys.executable, str(Path(__file__).with_name("victims.py")), str(run.path)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin
-        assert process.stdout
+        orders, answers = process.stdin, process.stdout
+        assert orders
+        assert answers
 
         def kill(how: str, number: int) -> tuple[int, int]:
-            print(how, number, file=process.stdin, flush=True)
-            died_of, steps = process.stdout.readline().split()
+            print(how, number, file=orders, flush=True)
+            died_of, steps = answers.readline().split()
             return int(died_of), int(steps)
 
         yield kill
-        process.stdin.close()
+        orders.close()
 
 
 def moments(seed: int) -> list[tuple[str, int]]:
     """When to kill: at random times, at random changes of files, and in the middle of writing files of random sizes."""
     draw = random.Random(seed)
-    kinds = {"time": lambda: draw.randint(0, 300), "file": lambda: draw.randint(1, 50)}
-    kinds["size"] = lambda: int(10 ** draw.uniform(2.0, 4.7))
-    return draw.sample([(how, number()) for how, number in kinds.items() for _ in range(2)], 6)
+    found = []
+    for _ in range(2):
+        sizes = int(10 ** draw.uniform(2.0, 5.5))
+        found += [("time", draw.randint(0, 300)), ("file", draw.randint(1, 50)), ("size", sizes)]
+    draw.shuffle(found)
+    return found
 
 
 def course_of(run: RunFolder) -> Course:

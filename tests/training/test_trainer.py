@@ -123,8 +123,8 @@ def test_it_stops_after_complete_laps_in_a_row(
 
 
 def test_laps_count_when_they_are_as_good_as_is_wanted() -> None:
-    driven = np.array([100.0, 100.0, 95.0, 40.0]), np.array([9000, 12_000, 8000, 3000]), np.zeros(4), np.zeros(4)
-    evaluation = Evaluation(*driven)
+    progress, milliseconds = np.array([100.0, 100.0, 95.0, 40.0]), np.array([9000, 12_000, 8000, 3000])
+    evaluation = Evaluation(progress, milliseconds, np.zeros(4, np.int64), np.zeros(4))
     assert Stop(laps=2).met_by(evaluation).tolist() == [True, True, False, False]
     assert Stop(laps=2, progress=90.0).met_by(evaluation).tolist() == [True, True, True, False]
     assert Stop(laps=2, lap_seconds=9.0).met_by(evaluation).tolist() == [True, False, False, False]
