@@ -130,7 +130,7 @@ def table(curves: Sequence[Curve]) -> Table:
 def _cells(values: Sequence[float]) -> list[str]:
     formats = ("{:,.0f}", "{:.1f}", "{:,.0f}", "{:.1f}", "{:.1f}")
     pairs = zip(formats, values, strict=True)
-    return [how.format(value) if math.isfinite(value) else "not reached" for how, value in pairs]
+    return [how.format(value) if math.isfinite(value) else "never" for how, value in pairs]
 
 
 def draw(curves: Sequence[Curve], file: Path) -> None:
@@ -144,8 +144,8 @@ def draw(curves: Sequence[Curve], file: Path) -> None:
     for k, one in enumerate(curves):
         colour, completion = f"C{k % 10}", [entry["completion"] for entry in one.history]
         minutes = [one.minutes(entry) for entry in one.history]
-        by_steps.plot([e["steps"] / 1000.0 for e in one.history], completion, color=colour, linewidth=1.3)
-        by_minutes.plot(minutes, completion, color=colour, linewidth=1.3, label=f"seed {one.seed}")
+        by_steps.plot([e["steps"] / 1000.0 for e in one.history], completion, ".-", color=colour, linewidth=1.3)
+        by_minutes.plot(minutes, completion, ".-", color=colour, linewidth=1.3, label=f"seed {one.seed}")
         whole = one.reached(5)
         if math.isfinite(whole.steps):
             for axes, x in ((by_steps, whole.steps / 1000.0), (by_minutes, whole.minutes)):
