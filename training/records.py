@@ -19,8 +19,9 @@ from racer_env.race import Status
 from racer_env.recorder import TraceRecorder
 from racer_env.simulator import Simulator, Step
 from racer_env.trace import TraceRow
+from training.course import Course
 from training.model_folder import to_json
-from training.run_folder import Course, RunError, RunFolder, unwritable, write
+from training.run_folder import RunError, RunFolder, unwritable, write
 
 #: How the metrics files call a status.
 LABELS = {status: status.label.replace("_", " ").capitalize() for status in Status} | {Status.TIME_UP: "Time Up"}
@@ -55,6 +56,7 @@ class TrainingRecords:
 
     def __init__(self, run: RunFolder, simulator: Simulator, course: Course, per_file: int):
         self.run, self.course, self.per_file = run, course, per_file
+        self._metric = run.settings.best.replace("-", "")
         self._recent: list[Episode] = []
         self._printed: deque[str] = deque(maxlen=self.NEWEST)
         self._simulator = simulator
@@ -89,11 +91,12 @@ class TrainingRecords:
             self._write_trace((self.course.episodes - 1) // self.per_file)
             self._pending = []
 
-    def add_evaluation(self, progress: Floats, milliseconds: Ints, statuses: Ints) -> None:
-        """Add a row for every lap of an evaluation, which begins now on the simulator's clock."""
+    def add_evaluation(self, progress: Floats, milliseconds: Ints, statuses: Ints, rewards: Floats) -> None:
+        """Add a row for every lap (n,) of an evaluation, which begins now on the simulator's clock."""
         now = float(self._simulator.time.max())
-        for p, ms, status in zip(progress.tolist(), milliseconds.tolist(), statuses.tolist(), strict=True):
-            self._add_metric(now, now + ms / 1000.0, 0.0, p, Status(status), "evaluation")
+        columns = progress.tolist(), milliseconds.tolist(), statuses.tolist(), rewards.tolist()
+        for p, ms, status, reward in zip(*columns, strict=True):
+            self._add_metric(now, now + ms / 1000.0, reward, p, Status(status), "evaluation")
 
     def take_recent(self) -> list[Episode]:
         """Hand over the episodes finished since the last time."""
@@ -110,7 +113,10 @@ class TrainingRecords:
         if self._pending:
             self._write_trace(self.course.episodes // self.per_file)
         rows = ",\n".join(self._rows)
-        write(metrics_file(self.run), f'{{"metrics": [\n{rows}\n], "version": 2.0, "best_model_metric": "progress"}}\n')
+        write(
+            metrics_file(self.run),
+            f'{{"metrics": [\n{rows}\n], "version": 2.0, "best_model_metric": "{self._metric}"}}\n',
+        )
         self.course.metric_rows = len(self._rows)
 
     @property
