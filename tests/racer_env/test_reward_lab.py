@@ -214,7 +214,7 @@ def run(*arguments: object) -> tuple[int, str]:
 def test_the_command_shows_all_laps_and_what_the_learner_maximises(write: Any) -> None:
     code, out = run(write(DEF + "    return params['speed'] if params['speed'] < 0.3 else 0.0\n"))
     assert code == 0
-    assert all(name in out for name in ("racing-line", "off-track", "lap complete", "reversed"))
+    assert all(name in out for name in ("racing-line", "off-track", "complete", "reversed"))
     assert "what the learner maximises" in out
     assert "warning: 'stopping' pays more than" in out
 
