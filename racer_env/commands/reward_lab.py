@@ -143,17 +143,19 @@ def _table(report: LabReport) -> RenderableType:
     from rich import box
     from rich.table import Table
 
-    measures: tuple[str, ...] = ("return", "total", "per step", "per s")
+    columns: tuple[str, ...] = ("%", "time", "return", "total", "per step", "per s")
     if report.against:
-        measures = ("return", "before", "change", "a step", "before", "change")
-    table = Table("lap", "end", "%", "time", *measures, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        columns = ("return", "before", "change", "per step", "before", "change")
+    table = Table("lap", "end", *columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in table.columns[:2]:
+        column.no_wrap = True
     for column in table.columns[2:]:
         column.justify = "right"
     for of in report.laps:
-        lap = of.lap
-        end = "complete" if lap.complete else lap.status.replace("_", " ")
-        cells = [lap.name, end, f"{lap.progress:.0f}", f"{lap.time_ms / 1000:.1f} s"]
-        table.add_row(*cells, *(_compared(of) if report.against else _measures(of.pay)), style=_style(of))
+        lap, end = of.lap, "complete" if of.lap.complete else of.lap.status.replace("_", " ")
+        driven = [f"{lap.progress:.0f}", f"{lap.time_ms / 1000:.1f} s"]
+        cells = _compared(of) if report.against else [*driven, *_measures(of.pay)]
+        table.add_row(lap.name, end, *cells, style=_style(of))
     return table
 
 
