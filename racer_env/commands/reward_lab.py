@@ -143,16 +143,19 @@ def _table(report: LabReport) -> RenderableType:
     from rich import box
     from rich.table import Table
 
-    measures: tuple[str, ...] = ("return", "total", "per step", "per s")
+    columns: tuple[str, ...] = ("%", "time", "return", "total", "per step", "per s")
     if report.against:
-        measures = ("return", "before", "change", "per step", "before", "change")
-    table = Table("lap", "end", "progress", "time", *measures, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        columns = ("return", "before", "change", "per step", "before", "change")
+    table = Table("lap", "end", *columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in table.columns[:2]:
+        column.no_wrap = True
     for column in table.columns[2:]:
         column.justify = "right"
     for of in report.laps:
-        lap = of.lap
-        cells = [lap.name, lap.status.replace("_", " "), f"{lap.progress:.0f} %", f"{lap.time_ms / 1000:.1f} s"]
-        table.add_row(*cells, *(_compared(of) if report.against else _measures(of.pay)), style=_style(of))
+        lap, end = of.lap, "complete" if of.lap.complete else of.lap.status.replace("_", " ")
+        driven = [f"{lap.progress:.0f}", f"{lap.time_ms / 1000:.1f} s"]
+        cells = _compared(of) if report.against else [*driven, *_measures(of.pay)]
+        table.add_row(lap.name, end, *cells, style=_style(of))
     return table
 
 
@@ -172,9 +175,9 @@ def _compared(of: PaidLap) -> Iterator[str]:
     for measure in ("discounted", "per_step"):
         new = None if now.error else getattr(now, measure)
         old = None if before is None or before.error else getattr(before, measure)
-        yield "failed" if new is None else f"{new:.4g}"
-        yield "failed" if old is None else f"{old:.4g}"
-        yield "" if new is None or old is None else f"{new - old:+.3g}"
+        yield "failed" if new is None else f"{new:.3g}"
+        yield "failed" if old is None else f"{old:.3g}"
+        yield "" if new is None or old is None else f"{new - old:+.2g}"
 
 
 def _steps_as_list(paid: PaidLap, steps: range) -> list[dict[str, Any]]:

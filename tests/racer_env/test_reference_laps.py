@@ -66,12 +66,6 @@ def test_another_car_drives_them_too_the_other_way_round() -> None:
     assert all(lap.params[0]["is_reversed"] for lap in laps)
 
 
-def test_an_open_road_has_them_too() -> None:
-    laps = named(drive_reference_laps(find_track("straight"), DEEPRACER_V4, Race()))
-    assert {name: lap.status for name, lap in laps.items()} == ENDS
-    assert laps["racing-line"].time_ms < laps["centre"].time_ms
-
-
 def test_among_objects_all_pass_them_but_the_one_that_runs_into_one(oval: Track) -> None:
     race = Race(obstacles=Obstacles(count=3), bots=Bots(count=1))
     laps = drive_reference_laps(oval, DEEPRACER_V6, race)
@@ -84,6 +78,7 @@ def test_the_same_seed_drives_the_same_laps() -> None:
     race, road = Race(obstacles=Obstacles(count=1, random=True)), find_track("straight")
     one, same = (drive_reference_laps(road, DEEPRACER_V4, race, seed=1) for _ in range(2))
     assert one == same
+    assert {lap.status for lap in one if lap.good} == {"lap_complete"}  # on an open road
 
 
 def test_where_no_good_lap_can_be_driven_it_says_so() -> None:
