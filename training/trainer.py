@@ -43,6 +43,8 @@ from training.run_lock import locked
 from training.tensorboard import logger
 from training.vec_env import RacerVecEnv
 
+SHARED = 512  #: samples in a minibatch from which on two threads are worth it for a network without a camera
+
 
 @dataclass(frozen=True)
 class Stop:
@@ -293,6 +295,7 @@ def make_ppo(run: RunFolder, env: RacerVecEnv, seed: int) -> DeepRacerPPO:
     settings, model = run.settings, run.model
     h = model.hyperparameters
     optimizer = {"eps": 1e-5, "fused": True}
+    small = set(model.metadata.sensors) <= set(PRIVILEGED)
     with warnings.catch_warnings():  # a smaller last minibatch is left out, as in the original
         warnings.filterwarnings("ignore", message="You have specified a mini-batch size")
         return DeepRacerPPO(
@@ -306,7 +309,7 @@ def make_ppo(run: RunFolder, env: RacerVecEnv, seed: int) -> DeepRacerPPO:
             ent_coef=h.beta_entropy,
             vf_coef=1.0,
             huber=h.loss_type == "huber",
-            shards=1 if set(model.metadata.sensors) <= set(PRIVILEGED) else 2,
+            shards=1 if small and h.batch_size < SHARED else 2,
             seed=seed,
             device="cpu",
             policy_kwargs={**policy_arguments(run), "optimizer_kwargs": optimizer},
