@@ -116,7 +116,7 @@ def train(
     both_directions: Annotated[
         bool, typer.Option("--both-directions", help="Drive every track forwards and in reverse.")
     ] = False,
-    cars: Annotated[int, typer.Option(help="Cars that gather experience at the same time.", min=1, max=4096)] = 32,
+    cars: Annotated[int, typer.Option(help="Cars that gather experience at the same time.", min=1, max=4096)] = 64,
 ) -> None:
     """Train a driver from the camera with PPO.
 
