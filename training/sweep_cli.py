@@ -144,14 +144,17 @@ def _headline(folder: SweepFolder, limit: int, done: int) -> str:
 
 def _print(console: Console, folder: SweepFolder, comparison: Comparison) -> None:
     """The table, what it means, and what comes next."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
     from training.sweep.display import table
 
     if not comparison.rows:
         console.print(f"{folder.path}: no trial has begun yet")
         return
     shown = table(comparison)
-    wide = console.options.update(max_width=1000)
-    console.print(shown, width=max(console.width, shown.__rich_measure__(console, wide).maximum))
+    natural = Measurement.get(console, console.options.update(width=1000), shown).maximum
+    Console(width=max(console.width, natural), highlight=False).print(shown)
     console.print("± is half a 95 % confidence interval of the mean over seeds", style="dim")
     if comparison.importances:
         parts = ", ".join(f"{name} {share:.0%}" for name, share in comparison.importances.items())

@@ -129,7 +129,7 @@ def _plain(domain: Choice | Range) -> Any:
     """The reverse of `_domain`."""
     if isinstance(domain, Choice):
         return list(domain.values) if len(domain.values) > 1 else domain.values[0]
-    return {key: value for key, value in vars(domain).items() if value not in (None, False)}
+    return {key: value for key, value in vars(domain).items() if value is not None and value is not False}
 
 
 #: A field of a file that says what is swept.

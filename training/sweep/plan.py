@@ -179,7 +179,7 @@ class Plan(_Section):
 
     @property
     def swept(self) -> list[str]:
-        """Names of what differs between trials, in the order of the file."""
+        """Names of what differs between trials, files first."""
         sections = (self.hyperparameters, self.training.domains(), self.action_space.domains(), self.reward.constants)
         files = [name for name, several in self.variants().items() if len(several) > 1]
         return files + [key for section in sections for key, domain in section.items() if not domain.fixed]

@@ -119,7 +119,7 @@ class Schedule:
         self.watch.stands(training, result, share)
         trial = self._running[training.trial]
         prune = self.trials.report(training.trial, trial.seed, share, self._value([*trial.results, result]))
-        trial.hopeless = prune and (share < 1.0 or trial.seed < self.plan.seeds - 1)
+        trial.hopeless |= prune and (share < 1.0 or trial.seed < self.plan.seeds - 1)
         return not trial.hopeless
 
     def ended(self, training: Training, result: Result) -> None:

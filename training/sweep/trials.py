@@ -5,7 +5,7 @@ trainings achieved is kept with it. Candidates are chosen by Optuna's tree-struc
 every trial, so that a trial's values depend on the finished trials and its number only: a sweep that was cut off and
 goes on tries the same candidates as one that was not.
 
-Pruning compares learning curves at twenty moments of every training. A trial is pruned if the best that it has shown
+Pruning compares learning curves at ten moments of every training. A trial is pruned if the best that it has shown
 up to a moment is worse than the median that complete trials had at the same moment; not before a fifth of the first
 training, and not before five trials are complete.
 """
@@ -33,8 +33,8 @@ except ImportError as error:
     raise SweepError("racer sweep needs Optuna: pip install 'racer18[tune]'") from error
 
 FILE, NAME = "study.db", "sweep"
-MOMENTS = 20  #: of a training at which trials are compared
-WARM_UP = 4  #: of these without pruning
+MOMENTS = 10  #: of a training at which trials are compared
+WARM_UP = 2  #: of these without pruning
 STARTUP_TRIALS = 5  #: complete ones before anything is pruned
 LEAST_FOR_IMPORTANCES = 10  #: complete trials
 STATES = {
