@@ -1,4 +1,4 @@
-"""Small real sweeps: two trainings of two iterations a trial, on the STATE vector."""
+"""Small real sweeps: two trainings of two iterations each a trial, on the STATE vector."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PLAN = """
 model = "model"
 track = "oval"
 trials = 2
-steps = 512
+steps = 256
 seeds = 2
 [hyperparameters]
 lr = {low = 1e-4, high = 1e-2, log = true}
