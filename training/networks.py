@@ -41,7 +41,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "DEEP_CONVOLUTIONAL_NETWORK_DEEP": Architecture(
         ((32, 8, 4), (32, 4, 2), (64, 4, 2), (64, 3, 1)), (512, 512), (256, 128)
     ),
-    COMPACT: Architecture(((16, 8, 8), (32, 3, 2), (32, 3, 1)), (), (128,)),
+    COMPACT: Architecture(((8, 8, 8), (16, 3, 2), (32, 3, 2)), (), (128,)),
 }
 
 
@@ -130,6 +130,8 @@ class DriverPolicy(MultiInputActorCriticPolicy):
         super()._build(lr_schedule)
         self.value_net = nn.Linear(self.vf_features_extractor.features_dim, 1)
         self.init_weights(self.value_net, gain=1.0)
+        # Convolutions of a CPU are two to four times as fast in this order.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
     def extract_features(self, obs: Any, features_extractor: BaseFeaturesExtractor | None = None) -> Any:

@@ -122,7 +122,7 @@ class Trainer:
         self.records = TrainingRecords(
             run, self.simulator, self.course, model.hyperparameters.num_episodes_between_training
         )
-        self.ppo = make_ppo(run, RacerVecEnv(self.simulator, self.records), seed + self.course.steps)
+        self.ppo = make_ppo(run, RacerVecEnv(self.simulator, self.records, copy=False), seed + self.course.steps)
         if resume:
             _load_weights(self.ppo, run)
             self.simulator.state.ticks[:] = self.course.ticks

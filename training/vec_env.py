@@ -24,8 +24,8 @@ from racer_env.simulator import Observations, Simulator, Step
 
 
 def channel_first(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Turn pictures (n, h, w, c) to (n, c, h, w), copied; copy other observations."""
-    return np.ascontiguousarray(values.transpose(0, 3, 1, 2)) if values.ndim == 4 else values.copy()
+    """Turn pictures (n, h, w, c) to (n, c, h, w), which shares memory with them; leave other observations alone."""
+    return values.transpose(0, 3, 1, 2) if values.ndim == 4 else values
 
 
 def observation_space_of(sensors: Sequence[Sensor]) -> spaces.Dict:
@@ -55,11 +55,12 @@ class RacerVecEnv(VecEnv):
     Args:
         simulator: with the sensors that the driver, and perhaps its critic, sees.
         observer: told of every step and reset.
+        copy: hand over copies of the observations; without, arrays that the next step overwrites.
     """
 
-    def __init__(self, simulator: Simulator, observer: Observer | None = None):
+    def __init__(self, simulator: Simulator, observer: Observer | None = None, copy: bool = True):
         observation_space = observation_space_of(simulator.sensors)
-        self.simulator, self.observer = simulator, observer
+        self.simulator, self.observer, self._copy = simulator, observer, copy
         self.render_mode = None
         super().__init__(simulator.n, observation_space, action_space_of(simulator.actions))
         self._actions: npt.NDArray[Any] = np.zeros(simulator.n)
@@ -69,7 +70,7 @@ class RacerVecEnv(VecEnv):
         observations = self.simulator.reset()
         if self.observer:
             self.observer.begun(self.simulator.everyone)
-        return _handed_over(observations)
+        return self._handed_over(observations)
 
     def step_async(self, actions: npt.NDArray[Any]) -> None:
         """Keep the actions (n,) or (n, 2) for `step_wait`."""
@@ -85,7 +86,7 @@ class RacerVecEnv(VecEnv):
         ended = np.flatnonzero(done)
         if ended.size:
             cut_short = truncated(step.episode)
-            last = _handed_over({name: values[ended] for name, values in step.observations.items()})
+            last = {name: channel_first(values[ended]) for name, values in step.observations.items()}
             for k, car in enumerate(ended.tolist()):
                 infos[car] = {
                     "terminal_observation": {name: values[k] for name, values in last.items()},
@@ -94,7 +95,11 @@ class RacerVecEnv(VecEnv):
             self.simulator.reset(ended)
             if self.observer:
                 self.observer.begun(ended)
-        return _handed_over(step.observations), rewards, done, infos
+        return self._handed_over(step.observations), rewards, done, infos
+
+    def _handed_over(self, observations: Observations) -> dict[str, npt.NDArray[Any]]:
+        turned = {name: channel_first(values) for name, values in observations.items()}
+        return {name: values.copy(order="C") for name, values in turned.items()} if self._copy else turned
 
     def close(self) -> None:
         """Nothing to close."""
@@ -124,7 +129,3 @@ class RacerVecEnv(VecEnv):
     ) -> list[bool]:
         """No car is wrapped."""
         return [False for _ in self._get_indices(indices)]
-
-
-def _handed_over(observations: Observations) -> dict[str, npt.NDArray[Any]]:
-    return {name: channel_first(values) for name, values in observations.items()}

@@ -13,6 +13,7 @@ from stable_baselines3.common.logger import configure
 from torch.nn import functional
 
 from training.ppo import LOSSES, DeepRacerPPO
+from training.rollout import Rollout
 from training.trainer import Trainer
 
 MakeModel = Callable[..., Path]
@@ -37,13 +38,18 @@ def weights(ppo: DeepRacerPPO) -> torch.Tensor:
     return torch.nn.utils.parameters_to_vector(ppo.policy.parameters()).detach().clone()
 
 
+def rollout(ppo: DeepRacerPPO) -> Rollout:
+    assert isinstance(ppo.rollout_buffer, Rollout)
+    return ppo.rollout_buffer
+
+
 def minibatches(ppo: DeepRacerPPO) -> list[int]:
-    return [len(samples.advantages) for samples in ppo._minibatches()]
+    return [len(rows) for rows in ppo._minibatches()]
 
 
 def test_advantages_are_standardised_over_the_whole_rollout(gathered: Callable[..., DeepRacerPPO]) -> None:
     ppo = gathered()
-    raw = ppo.rollout_buffer.advantages.swapaxes(0, 1).flatten()
+    raw = ppo.rollout_buffer.advantages.flatten()
     ppo.train()
     used = ppo.rollout_buffer.advantages
     assert used.mean() == pytest.approx(0.0, abs=1e-6)
@@ -63,13 +69,14 @@ def test_losses_are_finite_and_weights_move(gathered: Callable[..., DeepRacerPPO
 @pytest.mark.parametrize("loss_type", ["huber", "mean squared error"])
 def test_the_value_loss_is_the_formula_of_its_name(gathered: Callable[..., DeepRacerPPO], loss_type: str) -> None:
     ppo = gathered(loss_type=loss_type)
-    samples = next(ppo._minibatches())
+    rows = next(ppo._minibatches())
+    samples = rollout(ppo).samples(rows)
     with torch.no_grad():
         error = (ppo.policy.predict_values(samples.observations).flatten() - samples.returns).abs()
     squared = error**2
     huber = torch.where(error < 1.0, 0.5 * squared, error - 0.5)
     expected = (huber if loss_type == "huber" else squared).mean().item()
-    part = ppo._gradients(samples)
+    part = ppo._gradients(rows)
     assert part.losses[LOSSES.index("value_loss")] == pytest.approx(expected, rel=1e-5)
     assert huber.mean().item() != pytest.approx(squared.mean().item())
 
@@ -77,8 +84,9 @@ def test_the_value_loss_is_the_formula_of_its_name(gathered: Callable[..., DeepR
 def test_the_loss_is_the_clipped_surrogate_with_value_and_entropy(gathered: Callable[..., DeepRacerPPO]) -> None:
     ppo = gathered(beta_entropy=0.05)
     ppo.train()  # so that policy and old policy differ
-    samples = next(ppo._minibatches())
-    losses = dict(zip(LOSSES, ppo._gradients(samples).losses.tolist(), strict=True))
+    rows = next(ppo._minibatches())
+    samples = rollout(ppo).samples(rows)
+    losses = dict(zip(LOSSES, ppo._gradients(rows).losses.tolist(), strict=True))
     values, log_prob, entropy = ppo.policy.evaluate_actions(samples.observations, samples.actions.long().flatten())
     ratio = (log_prob - samples.old_log_prob).exp()
     assert entropy is not None

@@ -84,7 +84,7 @@ def test_pictures_come_channel_first_and_show_the_same() -> None:
 def test_channels_are_moved_not_mixed() -> None:
     pictures = np.arange(2 * 3 * 4 * 2).reshape(2, 3, 4, 2)
     assert np.array_equal(channel_first(pictures)[1, 0], pictures[1, ..., 0])
-    assert channel_first(pictures).flags.c_contiguous
+    assert np.shares_memory(channel_first(pictures), pictures)
 
 
 def test_what_was_handed_over_does_not_change_afterwards() -> None:
@@ -94,6 +94,16 @@ def test_what_was_handed_over_does_not_change_afterwards() -> None:
     kept = before["STATE"].copy()
     env.step(np.full(3, LEFT))
     assert np.array_equal(before["STATE"], kept)
+
+
+def test_without_copies_what_is_handed_over_is_what_the_simulator_sees() -> None:
+    env = RacerVecEnv(make().simulator, copy=False)
+    before = env.reset()
+    assert isinstance(before, dict)
+    kept = before["STATE"].copy()
+    env.step(np.full(3, LEFT))
+    assert np.array_equal(before["STATE"], env.simulator.observations["STATE"])
+    assert not np.array_equal(before["STATE"], kept)
 
 
 def test_rewards_are_float32_and_done_is_bool() -> None:
