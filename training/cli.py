@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,11 +20,21 @@ from racer_env.commands.race_options import (
     RandomPlaces,
     populated,
 )
-from training.options import CarName, Reverse, Seed, Which, checkpoint, finite
+from training.options import (
+    CarName,
+    EngineName,
+    RayAddress,
+    Reverse,
+    Seed,
+    Which,
+    check_engine,
+    checkpoint,
+    finite,
+)
 
 if TYPE_CHECKING:
     from training.run_folder import Course, RunFolder
-    from training.trainer import Stop
+    from training.trainer import Stop, Trainer
 
 INTERRUPTED = 130  #: exit code after Ctrl-C, as shells have it
 
@@ -83,6 +96,11 @@ def train(
     ] = "STATE",
     reverse: Reverse = False,
     cars: Annotated[int, typer.Option(help="Cars that gather experience at the same time.", min=1, max=4096)] = 32,
+    engine: EngineName = "local",
+    workers: Annotated[
+        int | None, typer.Option(help="Of --engine ray, which share the cars; by default one a CPU.", min=1)
+    ] = None,
+    ray_address: RayAddress = None,
 ) -> None:
     """Train a driver from the camera with PPO.
 
@@ -95,10 +113,10 @@ def train(
     from racer_env.race import TIME_TRIAL
     from training import start
     from training.progress import Progress, describe, note
-    from training.trainer import Trainer
 
     console = Console(soft_wrap=True, highlight=False)
     stop = _stop(steps, minutes, until_laps)
+    make_trainer = _trainers(engine, workers, ray_address)
     if resume is not None:
         folder = start.resumed(resume, _fixed(context))
     else:
@@ -109,8 +127,7 @@ def train(
         for remark in remarks:
             console.print(note(remark))
     console.print(_headline(folder, describe(stop)), markup=False)
-    with Progress(console, folder.path.name) as progress:
-        trainer = Trainer(folder, resume=resume is not None)
+    with Progress(console, folder.path.name) as progress, make_trainer(folder, resume is not None) as trainer:
         try:
             course = trainer.train(stop, progress.show)
         finally:
@@ -137,6 +154,21 @@ def export(
     typer.echo(f"wrote {output}: {bundle.name}, {size:.1f} MB, checked against the run's network")
 
 
+def _trainers(
+    engine: str, workers: int | None, address: str | None
+) -> Callable[[RunFolder, bool], AbstractContextManager[Trainer]]:
+    """What makes the trainer of a run, new or going on, for as long as it is needed."""
+    if check_engine(engine, address) == "ray":
+        from training.cluster_trainer import on_cluster
+
+        return partial(on_cluster, workers=workers, address=address)
+    if workers is not None:
+        raise typer.BadParameter("needs --engine ray", param_hint="--workers")
+    from training.trainer import Trainer
+
+    return lambda run, resume: nullcontext(Trainer(run, resume))
+
+
 def _stop(steps: int | None, minutes: float | None, laps: int | None) -> Stop:
     from training.trainer import Stop
 
@@ -147,7 +179,7 @@ def _stop(steps: int | None, minutes: float | None, laps: int | None) -> Stop:
 
 def _fixed(context: typer.Context) -> list[str]:
     """What the user gave although the run that goes on has it fixed."""
-    free = ("resume", "steps", "minutes", "until_laps")
+    free = ("resume", "steps", "minutes", "until_laps", "engine", "workers", "ray_address")
     given = [p for p in context.command.params if p.name not in free and _given(context, p.name)]
     return [p.opts[0] if p.param_type_name == "option" else "the model folder" for p in given]
 

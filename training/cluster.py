@@ -11,7 +11,7 @@ import logging
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -71,11 +71,13 @@ def cpus() -> int:
     return max(int(ray.cluster_resources().get("CPU", 0)), 1)  # type: ignore[no-untyped-call]
 
 
-def packed(folder: Path) -> bytes:
-    """A folder as one archive, to send it to another machine."""
+def packed(folder: Path, left_out: Sequence[str] = ()) -> bytes:
+    """A folder without some of what lies in it, as one archive, to send it to another machine."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz", compresslevel=1) as archive:
-        archive.add(folder, arcname=".")
+        for path in sorted(folder.iterdir()):
+            if path.name not in left_out:
+                archive.add(path, arcname=path.name)
     return out.getvalue()
 
 

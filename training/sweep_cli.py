@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from training.options import EngineName, RayAddress, check_engine
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -46,10 +48,8 @@ def run(
     trials: Annotated[
         int | None, typer.Option(help="How many there will be in all; by default as planned.", min=1)
     ] = None,
-    engine: Annotated[str, typer.Option(help="local, or ray to train on all CPUs of a Ray cluster.")] = "local",
-    ray_address: Annotated[
-        str | None, typer.Option(help="Of a running Ray cluster; by default one is started on this machine.")
-    ] = None,
+    engine: EngineName = "local",
+    ray_address: RayAddress = None,
 ) -> None:
     """Train the candidates of a sweep and print the comparison.
 
@@ -66,8 +66,8 @@ def run(
     from training.sweep.trials import stored
 
     console = Console(soft_wrap=True, highlight=False)
-    folder = _folder(plan, output, resume)
     worker = _engine(engine, ray_address)
+    folder = _folder(plan, output, resume)
     limit = trials or folder.plan.trials
     done = sum(trial.state != "running" for trial in folder.trials.all())
     console.print(_headline(folder, limit, done), markup=False)
@@ -119,17 +119,12 @@ def _folder(plan: Path | None, output: Path | None, resume: Path | None) -> Swee
 
 
 def _engine(name: str, address: str | None) -> Engine:
-    from training.sweep.local import LocalEngine
-    from training.sweep.plan import SweepError
-
-    if name == "ray":
+    if check_engine(name, address) == "ray":
         from training.sweep.on_ray import RayEngine
 
         return RayEngine(address)
-    if name != "local":
-        raise SweepError(f"engine is {name!r}, but must be local or ray")
-    if address is not None:
-        raise SweepError("--ray-address needs --engine ray")
+    from training.sweep.local import LocalEngine
+
     return LocalEngine()
 
 

@@ -104,10 +104,10 @@ def test_what_cannot_be_run_is_refused(refused: Shown, words: tuple[str, ...], s
     assert sentence in refused("sweep", "run", *words)
 
 
-def test_engines_have_names_and_only_ray_has_an_address(done: Path, refused: Shown) -> None:
-    assert "engine is 'rai', but must be local or ray" in refused("sweep", "run", "--resume", done, "--engine", "rai")
-    sentence = refused("sweep", "run", "--resume", done, "--ray-address", "here:1")
-    assert sentence == "--ray-address needs --engine ray"
+def test_engines_have_names_and_only_ray_has_an_address(done: Path, racer: Callable[..., Result]) -> None:
+    for words, hint in ((("--engine", "rai"), "local or ray"), (("--ray-address", "here:1"), "needs --engine ray")):
+        result = racer("sweep", "run", "--resume", done, *words)
+        assert (result.exit_code, hint in result.output) == (2, True)
 
 
 @pytest.mark.slow
