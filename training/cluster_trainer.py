@@ -71,7 +71,11 @@ def on_cluster(
             raise ClusterError(
                 f"{workers} workers cannot gather: the cluster has {cpus()} CPUs, and the run {run.settings.cars} cars"
             )
-        yield ClusterTrainer(run, resume, workers or most)
+        trainer = ClusterTrainer(run, resume, workers or most)
+        try:
+            yield trainer
+        finally:
+            trainer.dismiss()
 
 
 class ClusterTrainer(Trainer):
@@ -93,6 +97,11 @@ class ClusterTrainer(Trainer):
             worker.remote(archive, cars.stop - cars.start, _seed(*begun, k), self.course.ticks)
             for k, cars in enumerate(self._cars)
         ]
+
+    def dismiss(self) -> None:
+        """End the workers, so that their CPUs are free."""
+        for worker in self._workers:
+            ray.kill(worker)
 
     def _gather(self) -> bool:
         shares = self._shares()

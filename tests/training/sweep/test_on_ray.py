@@ -9,11 +9,8 @@ from typing import Any
 
 import pytest
 
+from training.cluster import packed, unpack
 from training.run_folder import RunError, RunFolder
-
-ray = pytest.importorskip("ray")
-
-from training.cluster import packed, unpack  # noqa: E402 - it needs Ray
 
 Shown = Callable[..., str]
 Outcomes = Callable[[Path], list[dict[str, Any]]]
