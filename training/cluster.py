@@ -10,6 +10,7 @@ import io
 import logging
 import os
 import shutil
+import socket
 import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,12 +27,27 @@ class ClusterError(RacerError):
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what Ray will do by default, and warns of
 try:
-    import ray
+    import ray as ray  # noqa: PLC0414 - others take it from here, so that it is missed in one place
 except ImportError as error:
     raise ClusterError("--engine ray needs Ray: pip install 'racer18[cluster]'") from error
 
 #: Of workers: each has one CPU, and threads that wait sleep, as several share a machine.
 ENVIRONMENT = {"NUMBA_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def check_address(address: str | None) -> None:
+    """Make sure that somebody answers there, which Ray itself tries for minutes. Raises `ClusterError`."""
+    if address is None or address == "auto":
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        raise ClusterError(f"{address!r} is no address of a Ray cluster, such as 192.168.0.1:6379, or auto")
+    try:
+        socket.create_connection((host, int(port)), timeout=5.0).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterError(
+            f"no Ray cluster answers at {address}: {getattr(error, 'strerror', None) or error}"
+        ) from error
 
 
 @contextmanager
@@ -45,6 +61,7 @@ def connected(address: str | None = None, cpus: int | None = None) -> Iterator[N
     Raises:
         ClusterError: there is no such cluster.
     """
+    check_address(address)
     if ray.is_initialized():
         yield
         return

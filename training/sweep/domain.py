@@ -15,14 +15,14 @@ Value = str | bool | int | float
 class Suggests(Protocol):
     """What an Optuna trial offers."""
 
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+    def suggest_categorical(self, name: str, choices: Sequence[Any], /) -> Any:
         """Choose one of some values."""
 
-    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+    def suggest_int(self, name: str, low: int, high: int, /, *, step: int = 1, log: bool = False) -> int:
         """Choose a whole number."""
 
     def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+        self, name: str, low: float, high: float, /, *, step: float | None = None, log: bool = False
     ) -> float:
         """Choose a number."""
 

@@ -12,10 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import ray
-
 from racer_env.errors import RacerError
-from training.cluster import connected, cpus, packed, unpack
+from training.cluster import check_address, connected, cpus, packed, ray, unpack
 from training.run_folder import RunFolder
 from training.sweep.objective import Result
 from training.sweep.schedule import Schedule, Training
@@ -29,9 +27,13 @@ class RayEngine:
 
     Args:
         address: of the cluster; None starts one on this machine.
+
+    Raises:
+        ClusterError: nobody answers there.
     """
 
     def __init__(self, address: str | None = None):
+        check_address(address)
         self.address = address
 
     def work(self, schedule: Schedule) -> None:

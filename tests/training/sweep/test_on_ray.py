@@ -55,3 +55,20 @@ def test_a_folder_that_is_packed_and_unpacked_is_the_same_and_replaces_another(t
     assert (tmp_path / "a" / "b" / "file").read_bytes() == b"\x00\x01"
     with pytest.raises(RunError, match="cannot be written"):
         unpack(archive, tmp_path / "nowhere" / "a")
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("127.0.0.1:1", "no Ray cluster answers at 127.0.0.1:1: Connection refused"),
+        ("nowhere", "is no address of a Ray"),
+    ],
+)
+def test_a_cluster_that_does_not_answer_is_refused_before_anything_is_written(
+    done: Path, refused: Shown, tmp_path: Path, address: str, sentence: str
+) -> None:
+    words = ("--engine", "ray", "--ray-address", address)
+    assert sentence in refused("sweep", "run", done.parent / "w" / "sweep.toml", "-o", tmp_path / "sweep", *words)
+    model = done.parent / "w" / "model"
+    assert sentence in refused("train", model, "--track", "oval", "--run", tmp_path / "run", *words)
+    assert list(tmp_path.iterdir()) == []

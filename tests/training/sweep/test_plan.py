@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ MakeSweep = Callable[..., Path]
 class Middle:
     """A trial that chooses the first of choices, and the middle of ranges."""
 
-    def suggest_categorical(self, _: str, choices: list[str]) -> str:
+    def suggest_categorical(self, _: str, choices: Sequence[Any]) -> Any:
         return choices[0]
 
     def suggest_int(self, _: str, low: int, high: int, **__: object) -> int:
