@@ -54,7 +54,7 @@ def test_a_folder_that_is_packed_and_unpacked_is_the_same_and_replaces_another(t
     assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["a", "a/b", "a/b/file"]
     assert (tmp_path / "a" / "b" / "file").read_bytes() == b"\x00\x01"
     with pytest.raises(RunError, match="cannot be written"):
-        unpack(archive, tmp_path / "nowhere" / "a")
+        unpack(archive, tmp_path / "a" / "b" / "file" / "a")
 
 
 @pytest.mark.parametrize(
