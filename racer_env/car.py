@@ -11,6 +11,7 @@ import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -294,12 +295,15 @@ class DiscreteActions:
         indices = np.asarray(actions)
         if indices.ndim != 1 or indices.dtype.kind not in "iu":
             raise RacerError(f"actions must be indices (n,), not {indices.dtype} of shape {indices.shape}")
-        wrong = (indices < 0) | (indices >= len(self))
+        wrong = indices.astype(np.uint64) >= len(self)  # as which negative ones are large
         if wrong.any():
             raise RacerError(f"there is no action {indices[wrong][0]}; there are {len(self)}, from 0")
-        out = records(len(indices), COMMAND)
-        out.steering_degrees = np.asarray(self.steering_degrees)[indices]
-        out.speed = np.asarray(self.speed)[indices]
+        return self._table[indices]
+
+    @cached_property
+    def _table(self) -> Records:
+        out = records(len(self), COMMAND)
+        out.steering_degrees, out.speed = self.steering_degrees, self.speed
         return out
 
 

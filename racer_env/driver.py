@@ -15,6 +15,7 @@ from racer_env.errors import RacerError
 from racer_env.kernel import Floats, Ints, records
 from racer_env.metadata import ModelMetadata
 from racer_env.race import EVALUATION, Race, Status
+from racer_env.reward import RewardFunction
 from racer_env.sensors import Sensor, find_sensors
 from racer_env.simulator import Observations, Simulator, Step
 from racer_env.track import Track
@@ -95,6 +96,7 @@ def race(
     *,
     car: Car | None = None,
     watch: Watch | None = None,
+    reward: RewardFunction | None = None,
 ) -> RaceResult:
     """Drive a race alone.
 
@@ -106,12 +108,13 @@ def race(
         seed: of everything random.
         car: the car to drive instead.
         watch: called after every reset (with None) and step, to record or show it.
+        reward: what `watch` is told of rewards; without one they are 0. It changes nothing else.
 
     Returns:
         Every lap in order, and the one at whose end the run was over before the line. Without `Race.continuous`
         every lap is an attempt of its own, driven whatever became of those before.
     """
-    return heat([Entry(driver, metadata, car)], track, rules, seed, watch=watch)[0]
+    return heat([Entry(driver, metadata, car)], track, rules, seed, watch=watch, reward=reward)[0]
 
 
 def heat(
@@ -121,6 +124,7 @@ def heat(
     seed: int = 0,
     *,
     watch: Watch | None = None,
+    reward: RewardFunction | None = None,
 ) -> list[RaceResult]:
     """Drive a race of up to eight drivers on one track, who see each other and can run into each other.
 
@@ -130,6 +134,7 @@ def heat(
         rules: of the race; how many cars it has is how many entries there are.
         seed: of everything random.
         watch: called after every reset (with None) and step.
+        reward: what `watch` is told of rewards, with a copy for each entry.
 
     Returns:
         The result of each entry. Whoever has finished or is out leaves the track; the others drive on.
@@ -141,7 +146,7 @@ def heat(
     cars = [entry.car or entry.metadata.car for entry in entries]
     rules = replace(rules, cars=len(entries))
     actions = entries[0].metadata.actions
-    simulator = Simulator(track, cars, rules, tuple(sensors.values()), seed=seed, actions=actions)
+    simulator = Simulator(track, cars, rules, tuple(sensors.values()), reward, seed=seed, actions=actions)
     laps: list[list[LapResult]] = [[] for _ in entries]
     ticks = np.zeros(len(entries), np.int64)
     for _ in range(1 if rules.continuous else rules.laps):

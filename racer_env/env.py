@@ -200,14 +200,14 @@ class RacerEnv(gymnasium.Env[Observations, Any]):
         self._window = None
 
     def _info(self) -> dict[str, Any]:
-        e = self.simulator.state.episode[0]
+        e = self.simulator.state.episode
         info: dict[str, Any] = {
-            "status": Status(int(e.status)).label,
-            "progress": float(e.progress),
-            "steps": int(e.steps),
+            "status": Status(e.status.item(0)).label,
+            "progress": e.progress.item(0),
+            "steps": e.steps.item(0),
         }
-        if e.lap_milliseconds:
-            info["lap_ms"] = int(e.lap_milliseconds)
+        if lap := e.lap_milliseconds.item(0):
+            info["lap_ms"] = lap
         if self.simulator.reward and (printed := self.simulator.reward.take_printed()):
             info["printed"] = printed
         return info

@@ -17,6 +17,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -77,6 +78,43 @@ def parallel_kernel(function: Function) -> Function:
     return cast("Function", numba.njit(cache=True, parallel=True)(function)) if COMPILED else function
 
 
+class RecordArray(npt.NDArray[Any]):
+    """Records whose fields are attributes.
+
+    Numpy's own, `numpy.recarray`, looks every attribute up in Python, those of the array too, and so does numba when a
+    kernel is called: microseconds each, which is what one car's step takes.
+    """
+
+    _whole: np.dtype[Any]  #: the bytes of a record
+
+    def copy(self, order: Any = "C") -> Any:
+        """Copy whole records; numpy would go field by field."""
+        if self.dtype.names is None:
+            return super().copy(order)
+        return np.ndarray.copy(self.view(self._whole), order).view(self.dtype)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (as_records if self.dtype.names else np.asarray), (self.view(np.ndarray),)
+
+
+@cache
+def _kind_of(layout: np.dtype[Any]) -> tuple[np.dtype[Any], type[RecordArray]]:
+    """Make the one type of a layout's records, by which numba knows them quickly, and the class of their arrays."""
+
+    def field(name: str) -> property:
+        return property(lambda a: a.view(np.ndarray)[name], lambda a, value: a.__setitem__(name, value))
+
+    members: dict[str, Any] = {name: field(name) for name in layout.names or ()}
+    members["_whole"] = np.dtype((np.void, layout.itemsize))
+    return np.dtype((np.record, layout)), type("RecordArray", (RecordArray,), members)
+
+
+def as_records(values: npt.NDArray[Any]) -> Records:
+    """View a structured array as records, whose fields read and write as attributes in both modes."""
+    one, many = _kind_of(values.dtype)
+    return values.view(one).view(many)
+
+
 def records(shape: int | tuple[int, ...], dtype: np.dtype[Any]) -> Records:
     """Zeroed records of a shape, whose fields read and write as attributes in both modes."""
-    return np.zeros(shape, dtype).view(np.recarray)
+    return as_records(np.zeros(shape, dtype))

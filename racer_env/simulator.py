@@ -311,8 +311,7 @@ class Simulator:
         if self.randomisation.spoils_commands:
             level = self.randomisation
             arrived = send(level, arrived, state.motors, state.streams, state.ticks, state.pending, held)
-        clock = self.everyone - self.everyone % self.race.cars  # that of the first car of each world
-        steps = self.timing.time_steps(state.streams[clock], state.ticks[clock])
+        steps = self.timing.time_steps(state.streams, state.ticks, self.race.cars)
         dynamics.advance(state.motion, arrived, state.cars, held, steps, dynamics.SUBSTEPS)
         race.serve(state.episode)
 

@@ -16,7 +16,7 @@ from racer_env import params
 from racer_env.bodies import BODY, CAR_RECTANGLE, CAR_SIZE, Kind, follow, locate, look_around
 from racer_env.car import COMMAND, DEEPRACER_V6, FRONT_POINT, car_records
 from racer_env.dynamics import CONTROL_RATE, MOTION
-from racer_env.kernel import Records, records
+from racer_env.kernel import Floats, Ints, Records, records
 from racer_env.obstacles import SHAPES, Shape, give_shape
 from racer_env.params import SITUATION
 from racer_env.race import EPISODE
@@ -56,20 +56,29 @@ def situation(
         steps: of the episode.
         objects: what else is on the track.
     """
-    x, y, yaw, _ = _place(track, at, left)
-    yaw += math.radians(turned)
-    motion, found = records(1, MOTION), records(1, SITUATION)
-    motion.x, motion.y, motion.yaw = x - FRONT_POINT * math.cos(yaw), y - FRONT_POINT * math.sin(yaw), yaw
-    params.look(motion, car_records([DEEPRACER_V6]), np.arange(1), track.geometry, found)
-    episode, command = records(1, EPISODE), records(1, COMMAND)
-    episode.progress, episode.steps = 100.0 * at, steps
+    command = records(1, COMMAND)
     command.speed, command.steering_degrees = speed, steering
-    bodies = _bodies(track, motion, objects) if objects else None
-    if bodies is not None:
-        look_around(bodies, np.arange(1), 1, track.geometry, found)
-    seen = params.Seen(track, found, episode, command, np.array([(steps - 1) / CONTROL_RATE]), bodies)
-    (out,) = params.build(seen, np.zeros(1, np.int64))
+    others = _bodies(track, objects) if objects else None
+    (out,) = _params(track, np.array([at]), left, turned, np.array([steps]), command, others)
     return out
+
+
+def drive_past(track: Track, left: float, speed: float, others: Records | None = None) -> list[Params]:
+    """Build the params of a car that is carried around the track at constant speed, from its start to its end.
+
+    It heads along the track and steers straight on; one item is one control period, so that a function that remembers
+    the last one is met as in an episode.
+
+    Args:
+        track: where.
+        left: track widths left of the centre line.
+        speed: m/s.
+        others: what else is on the track, `racer_env.bodies.BODY` (k,); it does not move.
+    """
+    count = max(2, round(track.length * CONTROL_RATE / speed))
+    command = records(count, COMMAND)
+    command.speed = speed
+    return _params(track, (np.arange(count) + 0.5) / count, left, 0.0, np.arange(count) + 2, command, others)
 
 
 def trial(track: Track, objects: Sequence[Object] = ()) -> list[Params]:
@@ -84,21 +93,45 @@ def trial(track: Track, objects: Sequence[Object] = ()) -> list[Params]:
     ]
 
 
-def _place(track: Track, at: float, left: float) -> tuple[float, float, float, float]:
-    """Position, yaw and metres left of the centre line."""
-    ((x, y, yaw),) = track.poses(np.array([at * track.length])).tolist()
-    aside = left * float(track.widths(np.array([[x, y]]))[0])
-    return x - aside * math.sin(yaw), y + aside * math.cos(yaw), yaw, aside
+def _params(
+    track: Track, at: Floats, left: float, turned: float, steps: Ints, command: Records, others: Records | None
+) -> list[Params]:
+    """The params of n cars, each in a world of its own with the same other bodies (k,)."""
+    everyone = np.arange(len(at))
+    poses = _poses(track, at, left)
+    yaw = poses[:, 2] + math.radians(turned)
+    motion, found = records(len(at), MOTION), records(len(at), SITUATION)
+    motion.x, motion.y = poses[:, 0] - FRONT_POINT * np.cos(yaw), poses[:, 1] - FRONT_POINT * np.sin(yaw)
+    motion.yaw = yaw
+    params.look(motion, car_records([DEEPRACER_V6] * len(at)), everyone, track.geometry, found)
+    episode = records(len(at), EPISODE)
+    episode.progress, episode.steps = 100.0 * at, steps
+    bodies = None
+    if others is not None:
+        bodies = records((len(at), 1 + len(others)), BODY)
+        give_shape(bodies[:, 0], Shape(Kind.CAR, CAR_SIZE, CAR_RECTANGLE, (0.0, 0.0, 0.0)))
+        bodies[:, 1:] = others
+        follow(motion, bodies, everyone, track.geometry)
+        look_around(bodies, everyone, 1, track.geometry, found)
+    seen = params.Seen(track, found, episode, command, (steps - 1) / CONTROL_RATE, bodies)
+    return params.build(seen, everyone)
 
 
-def _bodies(track: Track, motion: Records, objects: Sequence[Object]) -> Records:
-    """The bodies of a world (1, 1 + k) that holds a car and some objects."""
-    out = records((1, 1 + len(objects)), BODY)
-    give_shape(out[:, 0], Shape(Kind.CAR, CAR_SIZE, CAR_RECTANGLE, (0.0, 0.0, 0.0)))
-    follow(motion, out, np.arange(1), track.geometry)
-    for body, thing in zip(out[0, 1:], objects, strict=True):
+def _poses(track: Track, at: Floats, left: float) -> Floats:
+    """Poses (n, 3) at shares of the lap (n,), some track widths left of the centre line."""
+    poses = track.poses(at * track.length)
+    aside = left * track.widths(poses[:, :2])
+    poses[:, 0] -= aside * np.sin(poses[:, 2])
+    poses[:, 1] += aside * np.cos(poses[:, 2])
+    return poses
+
+
+def _bodies(track: Track, objects: Sequence[Object]) -> Records:
+    """The bodies (k,) of some objects."""
+    out = records(len(objects), BODY)
+    for body, thing in zip(out, objects, strict=True):
         give_shape(body, SHAPES["bot_car" if thing.speed else "box_obstacle"])
-        body.x, body.y, body.yaw, _ = _place(track, thing.at, thing.left)
+        body.x, body.y, body.yaw = _poses(track, np.array([thing.at]), thing.left)[0].tolist()
         body.speed = thing.speed
         locate(body, track.geometry)
     return out

@@ -42,14 +42,15 @@ class Timing:
         if not 0.0 <= self.lateness <= MOST:
             raise RacerError(f"lateness must be from 0 to {1000 * MOST:.1f} ms, not {1000 * self.lateness:g} ms")
 
-    def time_steps(self, streams: Streams, ticks: Ints) -> Floats:
+    def time_steps(self, streams: Streams, ticks: Ints, cars: int = 1) -> Floats:
         """Give the physics time step (n,), s, of cars with these streams (n,) in the period after these ticks (n,).
 
-        A period is `SUBSTEPS` of them; without lateness each is `TIME_STEP` to the last bit.
+        A period is `SUBSTEPS` of them; without lateness each is `TIME_STEP` to the last bit. Every `cars` of them share
+        a world, and the clock of its first car.
         """
         out = np.full(len(ticks), TIME_STEP)
         if self.lateness > 0.0:
-            _spread(self.lateness, streams, ticks, out)
+            _spread(self.lateness, streams, ticks, cars, out)
         return out
 
 
@@ -61,10 +62,11 @@ def _lateness(deviation: float, stream: int, tick: int) -> float:
 
 
 @kernel
-def _spread(deviation: float, streams: Streams, ticks: Ints, out: Floats) -> None:
+def _spread(deviation: float, streams: Streams, ticks: Ints, cars: int, out: Floats) -> None:
     for i in range(ticks.size):
-        own = fork(streams[i], _CLOCK)
-        longer = _lateness(deviation, own, ticks[i] + 1) - _lateness(deviation, own, ticks[i])
+        first = i - i % cars
+        own, tick = fork(streams[first], _CLOCK), ticks[first]
+        longer = _lateness(deviation, own, tick + 1) - _lateness(deviation, own, tick)
         out[i] += longer / SUBSTEPS
 
 

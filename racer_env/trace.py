@@ -108,6 +108,10 @@ class TraceRow(NamedTuple):
     obstacle_crash_counter: int
     wall_clock: float  #: s, Unix time
 
+    def line(self, episode: int) -> str:
+        """The row as a line of a CSV file."""
+        return _line((episode, *self[:_STATUS], self.status.label, *self[_STATUS + 1 :]))
+
 
 _STATUS = TraceRow._fields.index("status")
 _PROGRESS = COLUMNS.index("progress")
@@ -121,8 +125,7 @@ def _line(values: Sequence[Any]) -> str:
 
 def text(rows: Iterable[TraceRow], episode: int) -> str:
     """An episode as the lines of a CSV file."""
-    lines = ((episode, *row[:_STATUS], row.status.label, *row[_STATUS + 1 :]) for row in rows)
-    return "".join(map(_line, lines))
+    return "".join(row.line(episode) for row in rows)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,9 +33,15 @@ from training.options import (
 )
 
 if TYPE_CHECKING:
-    from training.run_folder import Course, RunFolder
+    from contextlib import AbstractContextManager
+
+    from rich.console import Console
+
+    from training.course import Course
+    from training.run_folder import RunFolder
     from training.trainer import Stop, Trainer
 
+LAP_TIME = "--until-lap-time and --until-progress"
 INTERRUPTED = 130  #: exit code after Ctrl-C, as shells have it
 
 ModelDir = Annotated[
@@ -82,6 +88,33 @@ def train(
     until_laps: Annotated[
         int | None, typer.Option(help="Stop after so many complete evaluation laps in a row.", min=1)
     ] = None,
+    until_lap_time: Annotated[
+        float | None,
+        typer.Option(
+            help="For --until-laps (5 if not given) count only laps of at most so many seconds.",
+            min=0.0,
+            callback=finite,
+        ),
+    ] = None,
+    until_progress: Annotated[
+        float | None,
+        typer.Option(
+            help="For --until-laps (5 if not given) count laps of at least so many per cent, instead of complete ones.",
+            min=0.0,
+            max=100.0,
+            callback=finite,
+        ),
+    ] = None,
+    best: Annotated[
+        str,
+        typer.Option(
+            help="What makes a checkpoint the best: progress (the most; then the fastest laps), reward, or lap-time "
+            "(the lowest mean, in which an incomplete lap counts as 999.999 s)."
+        ),
+    ] = "progress",
+    evaluate_every: Annotated[
+        int, typer.Option(help="Drive evaluation laps, and save, after every so many iterations.", min=1)
+    ] = 1,
     seed: Seed = 0,
     run: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/NAME of the model.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run instead of starting one.")] = None,
@@ -95,7 +128,10 @@ def train(
         typer.Option(help="What the critic sees while training: STATE, or SENSORS for what the driver sees."),
     ] = "STATE",
     reverse: Reverse = False,
-    cars: Annotated[int, typer.Option(help="Cars that gather experience at the same time.", min=1, max=4096)] = 32,
+    both_directions: Annotated[
+        bool, typer.Option("--both-directions", help="Drive every track forwards and in reverse.")
+    ] = False,
+    cars: Annotated[int, typer.Option(help="Cars that gather experience at the same time.", min=1, max=4096)] = 64,
     engine: EngineName = "local",
     workers: Annotated[
         int | None, typer.Option(help="Of --engine ray, which share the cars; by default one a CPU.", min=1)
@@ -104,37 +140,46 @@ def train(
 ) -> None:
     """Train a driver from the camera with PPO.
 
-    Without --steps, --minutes or --until-laps it stops after 5 evaluation laps in a row or 30 minutes. All of them
-    count from now, also with --resume. Ctrl-C saves and leaves.
+    Without --steps, --minutes or any --until option it stops after 5 evaluation laps in a row or 30 minutes. All of
+    them count from now, also with --resume. Of several tracks and directions, evaluation laps take turns. Ctrl-C saves
+    and leaves.
     """
     _quiet_threads()
     from rich.console import Console
 
     from racer_env.race import TIME_TRIAL
     from training import start
-    from training.progress import Progress, describe, note
+    from training.progress import note
+    from training.run_lock import locked
 
     console = Console(soft_wrap=True, highlight=False)
-    stop = _stop(steps, minutes, until_laps)
+    stop = _stop(steps, minutes, until_laps, until_lap_time, until_progress)
     make_trainer = _trainers(engine, workers, ray_address)
     if resume is not None:
         folder = start.resumed(resume, _fixed(context))
     else:
         around = populated(TIME_TRIAL, race, obstacles, bots, bot_speed, lane_changes, random_places)
         folder, remarks = start.started(
-            model_dir, track, run, seed, car, network, critic, reverse, cars, around, randomise, jitter
+            model_dir,
+            track,
+            run,
+            seed,
+            car,
+            network,
+            critic,
+            reverse,
+            cars,
+            around,
+            randomise,
+            jitter,
+            both_directions,
+            best,
+            evaluate_every,
         )
         for remark in remarks:
             console.print(note(remark))
-    console.print(_headline(folder, describe(stop)), markup=False)
-    with Progress(console, folder.path.name) as progress, make_trainer(folder, resume is not None) as trainer:
-        try:
-            course = trainer.train(stop, progress.show)
-        finally:
-            progress.show_printed(trainer.records.newest_printed, folder.path / "logs" / "reward.log")
-    console.print(_summary(folder, course, trainer.interrupted), markup=False)
-    if trainer.interrupted:
-        raise typer.Exit(INTERRUPTED)
+    with locked(folder):
+        _train(folder, make_trainer(folder, resume is not None), stop, console)
 
 
 def export(
@@ -166,22 +211,49 @@ def _trainers(
         return partial(on_cluster, workers=workers, address=address)
     if workers is not None:
         raise typer.BadParameter("needs --engine ray", param_hint="--workers")
+    return _here
+
+
+@contextmanager
+def _here(run: RunFolder, resume: bool) -> Iterator[Trainer]:
+    """The trainer of a run in this process."""
     from training.trainer import Trainer
 
-    return lambda run, resume: nullcontext(Trainer(run, resume))
+    yield Trainer(run, resume)
 
 
-def _stop(steps: int | None, minutes: float | None, laps: int | None) -> Stop:
+def _train(folder: RunFolder, prepared: AbstractContextManager[Trainer], stop: Stop, console: Console) -> None:
+    from training.progress import Progress, describe
+
+    console.print(_headline(folder, describe(stop)), markup=False)
+    with Progress(console, folder.path.name) as progress, prepared as trainer:
+        try:
+            course = trainer.train(stop, progress.show)
+        finally:
+            progress.show_printed(trainer.records.newest_printed, folder.path / "logs" / "reward.log")
+    console.print(_summary(folder, course, trainer.interrupted), markup=False)
+    if trainer.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _stop(
+    steps: int | None, minutes: float | None, laps: int | None, lap_seconds: float | None, progress: float | None
+) -> Stop:
     from training.trainer import Stop
 
-    if steps is None and minutes is None and laps is None:
+    if lap_seconds is not None and progress is not None:
+        raise typer.BadParameter("laps that count for it are complete; leave one of the two out", param_hint=LAP_TIME)
+    target = lap_seconds is not None or progress is not None
+    if steps is None and minutes is None and laps is None and not target:
         return Stop(minutes=30.0, laps=5)
-    return Stop(steps, minutes, laps)
+    laps = 5 if target and laps is None else laps
+    return Stop(steps, minutes, laps, 100.0 if progress is None else progress, lap_seconds)
 
 
 def _fixed(context: typer.Context) -> list[str]:
     """What the user gave although the run that goes on has it fixed."""
-    free = ("resume", "steps", "minutes", "until_laps", "engine", "workers", "ray_address")
+    stops = ("steps", "minutes", "until_laps", "until_lap_time", "until_progress")
+    free = ("resume", *stops, "engine", "workers", "ray_address")
     given = [p for p in context.command.params if p.name not in free and _given(context, p.name)]
     return [p.opts[0] if p.param_type_name == "option" else "the model folder" for p in given]
 
@@ -202,11 +274,14 @@ def _quiet_threads() -> None:
 
 def _headline(run: RunFolder, until: str) -> str:
     s = run.settings
-    return f"training {run.path}: {s.network} on {s.track} with {s.car}, until {until}"
+    where = ", ".join((s.track, *s.more_tracks)) + (" in both directions" if s.both_directions else "")
+    return f"training {run.path}: {s.network} on {where} with {s.car}, until {until}"
 
 
 def _summary(run: RunFolder, course: Course, interrupted: bool) -> str:
     lap = f", {course.best_lap_ms / 1000:.1f} s a lap" if course.best_lap_ms is not None else ""
+    if course.best and run.settings.best == "reward":
+        lap += f", reward {course.best['reward']:.1f}"
     first = f"first evaluation lap after {course.first_lap_steps:,} steps, " if course.first_lap_steps else ""
     ended = "interrupted and saved" if interrupted else "done"
     return (

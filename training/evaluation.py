@@ -18,12 +18,16 @@ from racer_env.metadata import ModelMetadata
 from racer_env.network import NetworkDriver
 from racer_env.race import Race, Status
 from racer_env.recorder import TraceRecorder
+from racer_env.reward import Params, RewardFunction
 from racer_env.simulator import Simulator, Step
 from racer_env.trace import TraceRow
 from racer_env.track import Track
 from training.policy_driver import load_driver
 from training.records import LABELS, write_evaluation
 from training.run_folder import RunFolder
+
+#: Shares of the track's width up to which an evaluation's rows show a reward.
+CENTRE_BANDS = ((0.1, 1.0), (0.25, 0.5), (0.5, 0.1))
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,15 @@ class _Watch:
 
 def drive(contender: Contender, track: Track, race: Race, seed: int = 0, car: Car | None = None) -> Drive:
     """Drive a race and keep every step of it."""
-    watch = _Watch()
-    result = driving.race(
-        contender.driver, track, contender.metadata, race, seed, car=car or contender.car, watch=watch
-    )
+    watch, reward, car = _Watch(), RewardFunction.of(centre_bands), car or contender.car
+    result = driving.race(contender.driver, track, contender.metadata, race, seed, car=car, watch=watch, reward=reward)
     return Drive(result, np.array(watch.path), np.array(watch.speed), watch.records)
+
+
+def centre_bands(params: Params) -> float:
+    """What the original records as the reward of evaluations, whatever was trained with (``markov/defaults.py``)."""
+    distance = params["distance_from_center"] / params["track_width"]
+    return next((reward for share, reward in CENTRE_BANDS if distance <= share), 0.001)
 
 
 def heat(contenders: Sequence[Contender], track: Track, race: Race, seed: int = 0) -> list[RaceResult]:

@@ -16,7 +16,6 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.distributions import Distribution
 from stable_baselines3.common.policies import MultiInputActorCriticPolicy
-from stable_baselines3.common.preprocessing import preprocess_obs
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 
@@ -82,7 +81,7 @@ def _embedder(space: spaces.Space[Any], architecture: Architecture) -> nn.Sequen
     layers: list[nn.Module] = []
     channels = shape[0]
     for filters, kernel, stride in architecture.convolutions:
-        layers += [nn.Conv2d(channels, filters, kernel, stride), nn.ReLU()]
+        layers += [nn.Conv2d(channels, filters, kernel, stride), nn.ReLU(inplace=True)]
         channels = filters
     layers.append(nn.Flatten())
     with torch.no_grad():
@@ -93,7 +92,7 @@ def _embedder(space: spaces.Space[Any], architecture: Architecture) -> nn.Sequen
 def _dense(inputs: int, widths: Sequence[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for width in widths:
-        layers += [nn.Linear(inputs, width), nn.ReLU()]
+        layers += [nn.Linear(inputs, width), nn.ReLU(inplace=True)]
         inputs = width
     return nn.Sequential(*layers)
 
@@ -137,12 +136,12 @@ class DriverPolicy(MultiInputActorCriticPolicy):
     def extract_features(self, obs: Any, features_extractor: BaseFeaturesExtractor | None = None) -> Any:
         """Scale and embed what each network reads, and nothing else."""
         if features_extractor is not None:
-            return _features(self, obs, features_extractor)
-        return tuple(_features(self, obs, e) for e in (self.pi_features_extractor, self.vf_features_extractor))
+            return _features(obs, features_extractor)
+        return tuple(_features(obs, e) for e in (self.pi_features_extractor, self.vf_features_extractor))
 
     def get_distribution(self, obs: Any) -> Distribution:
         """Distribution of actions for observations (n, ...)."""
-        latent = self.mlp_extractor.forward_actor(_features(self, obs, self.pi_features_extractor))
+        latent = self.mlp_extractor.forward_actor(_features(obs, self.pi_features_extractor))
         return self._get_action_dist_from_latent(latent)
 
     def _get_action_dist_from_latent(self, latent_pi: torch.Tensor) -> Distribution:
@@ -154,7 +153,7 @@ class DriverPolicy(MultiInputActorCriticPolicy):
 
     def predict_values(self, obs: Any) -> torch.Tensor:
         """The critic's values (n, 1)."""
-        values: torch.Tensor = self.value_net(_features(self, obs, self.vf_features_extractor))
+        values: torch.Tensor = self.value_net(_features(obs, self.vf_features_extractor))
         return values
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
@@ -169,10 +168,12 @@ class DriverPolicy(MultiInputActorCriticPolicy):
         }
 
 
-def _features(policy: DriverPolicy, obs: Mapping[str, torch.Tensor], embedder: nn.Module) -> torch.Tensor:
+def _features(obs: Mapping[str, torch.Tensor], embedder: nn.Module) -> torch.Tensor:
     assert isinstance(embedder, Embedder)
-    space = policy.observation_space
-    assert isinstance(space, spaces.Dict)
-    scaled = {key: preprocess_obs(obs[key], space[key]) for key in embedder.keys}
-    features: torch.Tensor = embedder(scaled)
+    features: torch.Tensor = embedder({key: _scaled(obs[key]) for key in embedder.keys})
     return features
+
+
+def _scaled(values: torch.Tensor) -> torch.Tensor:
+    """Pictures in [0, 1], other observations as they are; in one new tensor."""
+    return values.float().div_(255.0) if values.dtype == torch.uint8 else values.float()

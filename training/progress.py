@@ -67,7 +67,7 @@ class Progress:
         table.add_row("steps", f"{course.steps:,}  ({report.steps_per_second:,.0f} a second)")
         table.add_row("episodes", f"{course.episodes:,}")
         table.add_row("training", _episodes(report))
-        table.add_row("evaluation", _laps(self._evaluation))
+        table.add_row("evaluation", _laps(self._evaluation) + _held(report))
         table.add_row("best so far", f"{course.best_completion or 0.0:.0f} % after {course.best_steps:,} steps")
         table.add_row(
             "entropy, KL",
@@ -90,7 +90,7 @@ def line(report: Report) -> str:
     course = report.course
     return (
         f"{course.steps:>9,} steps  {_clock(course.seconds)}  {report.steps_per_second:5,.0f}/s  "
-        f"training {_episodes(report)}  evaluation {_laps(report.evaluation)}"
+        f"training {_episodes(report)}  evaluation {_laps(report.evaluation)}{_held(report)}"
     )
 
 
@@ -103,12 +103,24 @@ def describe(stop: Stop) -> str:
     """Say when a training stops."""
     parts = []
     if stop.laps is not None:
-        parts.append(f"{stop.laps} evaluation laps in a row")
+        parts.append(f"{stop.laps} evaluation laps in a row{_target(stop)}")
     if stop.steps is not None:
         parts.append(f"{stop.steps:,} steps")
     if stop.minutes is not None:
         parts.append(f"{stop.minutes:g} minutes")
     return " or ".join(parts)
+
+
+def _target(stop: Stop) -> str:
+    """How good a lap must be to count, if being complete is not enough or not needed."""
+    if stop.lap_seconds is not None:
+        return f" of at most {stop.lap_seconds:g} s"
+    return f" of at least {stop.progress:g} %" if stop.progress < 100.0 else ""
+
+
+def _held(report: Report) -> str:
+    laps = report.stop.laps
+    return f", {min(report.course.laps_in_a_row, laps)} of {laps} in a row{_target(report.stop)}" if laps else ""
 
 
 def _episodes(report: Report) -> str:

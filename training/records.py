@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -17,8 +19,9 @@ from racer_env.race import Status
 from racer_env.recorder import TraceRecorder
 from racer_env.simulator import Simulator, Step
 from racer_env.trace import TraceRow
+from training.course import Course
 from training.model_folder import to_json
-from training.run_folder import Course, RunError, RunFolder, unwritable, write
+from training.run_folder import RunError, RunFolder, unwritable, write
 
 #: How the metrics files call a status.
 LABELS = {status: status.label.replace("_", " ").capitalize() for status in Status} | {Status.TIME_UP: "Time Up"}
@@ -53,13 +56,13 @@ class TrainingRecords:
 
     def __init__(self, run: RunFolder, simulator: Simulator, course: Course, per_file: int):
         self.run, self.course, self.per_file = run, course, per_file
+        self._metric = run.settings.best.replace("-", "")
         self._recent: list[Episode] = []
         self._printed: deque[str] = deque(maxlen=self.NEWEST)
         self._simulator = simulator
         self._recorder = TraceRecorder(simulator)
         self._rows = self._read_metrics()  #: as they stand in the file
         self._pending = self._read_pending()
-        self._trials = 0
 
     def __enter__(self) -> Self:
         return self
@@ -77,10 +80,6 @@ class TrainingRecords:
             self.add_episode(rows)
         self._log_printed()
 
-    def begin_iteration(self) -> None:
-        """A phase of training begins; the metrics count its episodes."""
-        self._trials = 0
-
     def add_episode(self, rows: list[TraceRow]) -> None:
         """Add an episode that is over."""
         number, last = self.course.episodes, rows[-1]
@@ -88,17 +87,17 @@ class TrainingRecords:
         self._recent.append(Episode(number, len(rows), reward, last.progress, last.status))
         self._pending.append(trace.text(rows, number))
         self.course.episodes += 1
-        self._trials += 1
         self._add_metric(rows[0].tstamp, last.tstamp, reward, last.progress, last.status, "training")
         if self.course.episodes % self.per_file == 0:
             self._write_trace((self.course.episodes - 1) // self.per_file)
             self._pending = []
 
-    def add_evaluation(self, progress: Floats, milliseconds: Ints, statuses: Ints) -> None:
-        """Add a row for every lap of an evaluation, which begins now on the simulator's clock."""
+    def add_evaluation(self, progress: Floats, milliseconds: Ints, statuses: Ints, rewards: Floats) -> None:
+        """Add a row for every lap (n,) of an evaluation, which begins now on the simulator's clock."""
         now = float(self._simulator.time.max())
-        for p, ms, status in zip(progress.tolist(), milliseconds.tolist(), statuses.tolist(), strict=True):
-            self._add_metric(now, now + ms / 1000.0, 0.0, p, Status(status), "evaluation")
+        columns = progress.tolist(), milliseconds.tolist(), statuses.tolist(), rewards.tolist()
+        for p, ms, status, reward in zip(*columns, strict=True):
+            self._add_metric(now, now + ms / 1000.0, reward, p, Status(status), "evaluation")
 
     def take_recent(self) -> list[Episode]:
         """Hand over the episodes finished since the last time."""
@@ -115,12 +114,16 @@ class TrainingRecords:
         if self._pending:
             self._write_trace(self.course.episodes // self.per_file)
         rows = ",\n".join(self._rows)
-        write(self._metrics_file, f'{{"metrics": [\n{rows}\n], "version": 2.0, "best_model_metric": "progress"}}\n')
+        write(
+            metrics_file(self.run),
+            f'{{"metrics": [\n{rows}\n], "version": 2.0, "best_model_metric": "{self._metric}"}}\n',
+        )
         self.course.metric_rows = len(self._rows)
 
     @property
-    def _metrics_file(self) -> Path:
-        return self.run.path / "metrics" / "TrainingMetrics.json"
+    def _trial(self) -> int:
+        """Which episode of its simtrace file the newest one is, from 1: tools take the most for an iteration's size."""
+        return (self.course.episodes - 1) % self.per_file + 1 if self.course.episodes else 0
 
     def _log_printed(self) -> None:
         self.add_printed(self._simulator.reward.take_printed() if self._simulator.reward else [])
@@ -139,7 +142,7 @@ class TrainingRecords:
             "start_time": round(start * 1000),
             "elapsed_time_in_milliseconds": round((end - start) * 1000),
             "episode": self.course.episodes,
-            "trial": self._trials,
+            "trial": self._trial,
             "phase": phase,
             "completion_percentage": int(progress),
             "episode_status": LABELS[status],
@@ -150,11 +153,7 @@ class TrainingRecords:
         """Rows up to the course, as the last session left them."""
         if self.course.metric_rows == 0:
             return []
-        try:
-            rows = json.loads(self._metrics_file.read_bytes())["metrics"][: self.course.metric_rows]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{self._metrics_file} cannot be read: {error}") from error
-        return [json.dumps(row) for row in rows]
+        return [json.dumps(row) for row in read_metrics(self.run)[: self.course.metric_rows]]
 
     def _trace_file(self, index: int) -> Path:
         return self.run.path / "training-simtrace" / f"{index}-iteration.csv"
@@ -178,16 +177,41 @@ class TrainingRecords:
             raise RunError(f"{self._trace_file(index)} cannot be read: {error}") from error
 
 
+def metrics_file(run: RunFolder) -> Path:
+    """Where a run has its training's metrics; there from the first checkpoint on."""
+    return run.path / "metrics" / "TrainingMetrics.json"
+
+
+def read_metrics(run: RunFolder) -> list[dict[str, Any]]:
+    """Read a row for every episode and evaluated lap of a training. Raises `RunError` if that cannot be done."""
+    file = metrics_file(run)
+    try:
+        return list(json.loads(file.read_bytes())["metrics"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{file} cannot be read: {error}") from error
+
+
 def write_evaluation(run: RunFolder, records: list[list[TraceRow]], laps: list[dict[str, Any]]) -> str:
-    """Write an evaluation's simtrace and metrics into a folder of the run; give the folder's name."""
+    """Write an evaluation's simtrace and metrics into a folder of the run; give the folder's name.
+
+    A row's episode is how many laps were over before it, also within one flying run, as in the original. The metrics
+    say of every complete lap that it is complete; of those within a flying run the original says "In progress".
+    """
     name = _evaluation_folder(run)
     folder = run.path / name / "evaluation-simtrace"
     with unwritable(folder):
         folder.mkdir()
-    rows = "".join(trace.text(episode, number) for number, episode in enumerate(records))
-    write(folder / "0-iteration.csv", trace.HEADER + rows)
+    write(folder / "0-iteration.csv", trace.HEADER + "".join(_numbered(chain.from_iterable(records))))
     write(run.path / "metrics" / f"EvaluationMetrics-{name[11:]}.json", to_json({"metrics": laps}))
     return name
+
+
+def _numbered(rows: Iterable[TraceRow]) -> Iterator[str]:
+    """Lines of an evaluation; at the line, a lap ends with the penalty that is served there."""
+    laps = 0
+    for row in rows:
+        yield row.line(laps)
+        laps += row.done or (row.progress >= 100.0 and row.status is not Status.PAUSE)
 
 
 def _evaluation_folder(run: RunFolder) -> str:

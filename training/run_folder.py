@@ -13,6 +13,7 @@ track.npy                       ours: the route that was driven; with several, t
 checkpoints/last.zip, best.zip  ours: stable-baselines3's format, with course.json in it
 tensorboard/                    ours: what stable-baselines3 logs
 logs/reward.log                 ours: what the reward function printed
+.lock                           ours: locked by the process that trains
 =============================== =========================================================================
 """
 
@@ -28,11 +29,11 @@ import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -42,6 +43,7 @@ from racer_env.obstacles import Bots, Obstacles
 from racer_env.race import TIME_TRIAL, Race
 from racer_env.reward import RewardFunction
 from racer_env.track import Track
+from training.course import Course
 from training.model_folder import Hyperparameters, ModelFolder, read_metadata, to_json
 
 PACKAGES = ("racer18", "gymnasium", "numba", "numpy", "stable-baselines3", "torch")
@@ -69,6 +71,7 @@ class Settings(BaseModel):
     track: str  #: its name
     more_tracks: tuple[str, ...] = ()  #: of which, and of the first, every episode draws one
     reverse: bool = False
+    both_directions: bool = False  #: every track is driven forwards and in reverse
     obstacles: Obstacles | None = None  #: on the track
     bots: Bots | None = None
     randomise: str = "none"  #: a level of `racer_env.randomisation.LEVELS`
@@ -77,41 +80,10 @@ class Settings(BaseModel):
     network: str  #: a name of `training.networks.ARCHITECTURES`
     critic: str = "STATE"  #: what the critic sees: STATE or the driver's own sensors
     seed: int = 0
-    cars: int = Field(32, ge=1)  #: that gather experience at the same time
-    steps_per_car: int = Field(80, ge=1)  #: in one iteration
-    evaluate_every: int = Field(2, ge=1)  #: iterations
-
-
-@dataclass
-class Course:
-    """How far a run has come."""
-
-    steps: int = 0
-    iterations: int = 0
-    episodes: int = 0
-    seconds: float = 0.0  #: spent training, over all sessions
-    ticks: int = 0  #: control periods on the simulator's clock
-    laps_in_a_row: int = 0  #: complete evaluation laps up to now, since started or resumed
-    first_lap_steps: int | None = None  #: when an evaluation lap was complete for the first time
-    metric_rows: int = 0
-    best_completion: float | None = None  #: per cent, mean of an evaluation
-    best_lap_ms: float | None = None  #: mean of an evaluation whose laps were all complete
-    best_steps: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)  #: one entry an evaluation
-
-    def improved_by(self, completion: float, lap_ms: float | None) -> bool:
-        """Note an evaluation if it is the best: the most progress, then the fastest laps; of equals the newer."""
-        fastest = lap_ms if completion >= 100.0 else None
-        if self.best_completion is not None and _rank(completion, fastest) < _rank(
-            self.best_completion, self.best_lap_ms
-        ):
-            return False
-        self.best_completion, self.best_lap_ms, self.best_steps = completion, fastest, self.steps
-        return True
-
-
-def _rank(completion: float, lap_ms: float | None) -> tuple[float, float]:
-    return completion, -lap_ms if lap_ms is not None else -float("inf")
+    cars: int = Field(64, ge=1)  #: that gather experience at the same time
+    steps_per_car: int = Field(40, ge=1)  #: in one iteration
+    evaluate_every: int = Field(1, ge=1)  #: iterations
+    best: Literal["progress", "reward", "lap-time"] = "progress"  #: what makes a checkpoint the best
 
 
 @dataclass(frozen=True)
@@ -171,6 +143,15 @@ class RunFolder:
             raise RunError(f"{file}: {f'{key}: ' if key else ''}{first['msg']}") from error
 
     @property
+    def made(self) -> datetime:
+        """When it was made."""
+        file = self.path / "provenance.json"
+        try:
+            return datetime.fromisoformat(json.loads(file.read_bytes())["made"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{file} cannot be read: {error}") from error
+
+    @property
     def model(self) -> ModelFolder:
         """DeepRacer's three files."""
         return ModelFolder(
@@ -184,7 +165,8 @@ class RunFolder:
         """The tracks, exactly as trained on."""
         settings = self.settings
         names = (settings.track, *settings.more_tracks)
-        return tuple(Track(name, self._route(k), settings.reverse) for k, name in enumerate(names))
+        there = [Track(name, self._route(k), settings.reverse) for k, name in enumerate(names)]
+        return in_both_directions(there) if settings.both_directions else tuple(there)
 
     @property
     def track(self) -> Track:
@@ -226,12 +208,13 @@ class RunFolder:
             raise RunError(f"{file} is not a checkpoint that can be read; it is damaged") from error
 
     def last_course(self) -> Course:
-        """How far the run is, the best checkpoint being what ``best.zip`` holds, which may be newer than the last."""
-        course = self.course("last")
+        """How far the run is; nowhere, if it was stopped before its first checkpoint.
+
+        The best evaluation is that of ``best.zip``, which may be newer than ``last.zip``.
+        """
+        course = self.course("last") if self.checkpoint("last").is_file() else Course()
         if self.checkpoint("best").is_file():
-            best = self.course("best")
-            course.best_completion, course.best_lap_ms = best.best_completion, best.best_lap_ms
-            course.best_steps = best.best_steps
+            course.best = self.course("best").best
         return course
 
     def reward(self, cars: int) -> RewardFunction:
@@ -255,6 +238,12 @@ def write(path: Path, content: str | bytes) -> None:
         finally:
             with suppress(OSError):
                 temporary.unlink()
+
+
+def in_both_directions(tracks: Iterable[Track]) -> tuple[Track, ...]:
+    """Every track, followed by the same in the other direction."""
+    turned = ((track, Track(track.name, track.route[::-1].copy(), not track.is_reversed)) for track in tracks)
+    return tuple(track for pair in turned for track in pair)
 
 
 def free_folder(parent: Path, name: str) -> Path:

@@ -15,9 +15,10 @@ from racer_env.sensors import find_sensors
 from racer_env.simulator import Simulator
 from racer_env.situations import trial
 from racer_env.track import find_track
+from training.course import RANKS
 from training.model_folder import ModelFolder
 from training.networks import ARCHITECTURES, COMPACT
-from training.run_folder import RunError, RunFolder, Settings, free_folder
+from training.run_folder import RunError, RunFolder, Settings, free_folder, in_both_directions
 
 STEPS_AN_EPISODE = 128  #: what one of ``num_episodes_between_training`` stands for
 
@@ -31,10 +32,13 @@ def started(
     network: str | None = None,
     critic: str = STATE,
     reverse: bool = False,
-    cars: int = 32,
+    cars: int = 64,
     race: Race = TIME_TRIAL,
     randomise: str = "none",
     jitter: bool = False,
+    both_directions: bool = False,
+    best: str = "progress",
+    evaluate_every: int = 1,
 ) -> tuple[RunFolder, list[str]]:
     """Check everything that the user gave, then make the folder of a new run.
 
@@ -50,20 +54,26 @@ def started(
     if model_dir is None or not names:
         raise RunError("a new run needs a model folder and --track; to go on with a run, give --resume RUN")
     model = ModelFolder.read(model_dir)
+    if reverse and both_directions:
+        raise RunError("--reverse and --both-directions exclude each other")
     where = [find_track(name, reverse=reverse) for name in names]
+    driven = in_both_directions(where) if both_directions else where
     chosen = find_car(car) if car else model.metadata.car
     find_sensors(model.metadata.sensors, model.metadata.lidar)
     if critic not in (STATE, "SENSORS"):
         raise RunError(f"critic is {critic!r}, but must be STATE or SENSORS")
     find_level(randomise)
-    Simulator(where, chosen, race)  # which says what cannot go together
-    for place in where:
+    if best not in RANKS:
+        raise RunError(f"best is {best!r}, but must be one of {', '.join(RANKS)}")
+    Simulator(driven, chosen, race)  # which says what cannot go together
+    for place in driven:
         try_reward(RewardFunction.load(model.reward), trial(place))
     episodes = model.hyperparameters.num_episodes_between_training
     settings = Settings(
         track=where[0].name,
         more_tracks=tuple(place.name for place in where[1:]),
         reverse=reverse,
+        both_directions=both_directions,
         obstacles=race.obstacles,
         bots=race.bots,
         randomise=randomise,
@@ -74,6 +84,8 @@ def started(
         seed=seed,
         cars=cars,
         steps_per_car=max(round(episodes * STEPS_AN_EPISODE / cars), 1),
+        evaluate_every=evaluate_every,
+        best=best,
     )
     folder = run or free_folder(Path("runs"), model_dir.resolve().name)
     return RunFolder.create(folder, model, settings, where), _remarks(model, network)

@@ -13,24 +13,24 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from racer_env.car import find_car
 from racer_env.errors import RacerError, RewardError
 from racer_env.metadata import PRIVILEGED
-from racer_env.race import Race
 from racer_env.randomisation import find_level
 from racer_env.reward import try_reward
-from racer_env.sensors import find_sensors
 from racer_env.simulator import Simulator
 from racer_env.situations import trial
 from racer_env.timing import EXACT, ORIGINAL
-from racer_env.track import Track
+from training.course import Course, Entry
 from training.networks import DriverPolicy
 from training.policy_driver import (
     Evaluation,
     PolicyDriver,
     evaluate,
+    evaluators,
     policy_arguments,
     read_parameters,
     sensors_of,
@@ -38,12 +38,12 @@ from training.policy_driver import (
 )
 from training.ppo import DeepRacerPPO
 from training.records import Episode, TrainingRecords
-from training.run_folder import Course, RunFolder, add_course, unwritable, write
+from training.run_folder import RunFolder, add_course, unwritable, write
+from training.run_lock import locked
 from training.tensorboard import logger
 from training.vec_env import RacerVecEnv
 
-EVALUATION_CARS = 5  #: as many evaluation episodes as the original plays at least (``MIN_EVAL_TRIALS``)
-SLOWEST = 0.25  #: m/s; an evaluation lap that is slower on average is cut off
+SHARED = 512  #: samples in a minibatch from which on two threads are worth it for a network without a camera
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,16 @@ class Stop:
 
     steps: int | None = None
     minutes: float | None = None
-    laps: int | None = None  #: complete evaluation laps in a row
+    laps: int | None = None  #: evaluation laps in a row that are as good as `progress` and `lap_seconds` say
+    progress: float = 100.0  #: per cent
+    lap_seconds: float | None = None  #: the slowest lap that counts
+
+    def met_by(self, evaluation: Evaluation) -> npt.NDArray[np.bool_]:
+        """Which laps of an evaluation are as good as is wanted (n,)."""
+        met: npt.NDArray[np.bool_] = evaluation.progress >= self.progress
+        if self.lap_seconds is not None:
+            met &= evaluation.complete & (evaluation.milliseconds <= 1000.0 * self.lap_seconds)
+        return met
 
     def share(self, steps: int, seconds: float) -> float | None:
         """How much of the steps or the time is used, up to 1; None if neither is limited."""
@@ -77,6 +86,7 @@ class Report(NamedTuple):
     evaluation: Evaluation | None
     losses: Mapping[str, float]
     printed: list[str]  #: the newest lines that the reward function printed
+    stop: Stop = Stop()
 
 
 class Trainer:
@@ -92,12 +102,16 @@ class Trainer:
 
     def __init__(self, run: RunFolder, resume: bool = False):
         self.run = run
+        with locked(run):  # what a killed training left beyond its checkpoint is dropped here
+            self._make(resume)
+
+    def _make(self, resume: bool) -> None:
+        run = self.run
         self.settings, model = run.settings, run.model
-        resume = resume and run.checkpoint("last").exists()
         self.course = run.last_course() if resume else Course()
+        self._stop, self._began, self._begun = Stop(), time.monotonic(), replace(self.course)
         torch.set_num_threads(1)  # `training.ppo` says why
         tracks, car, actions = run.tracks, find_car(self.settings.car), model.metadata.actions
-        driver_sensors = find_sensors(model.metadata.sensors, model.metadata.lidar)
         reward = run.reward(self.settings.cars)
         for track in tracks:
             try_reward(reward, trial(track))
@@ -115,15 +129,12 @@ class Trainer:
             level,
             timing,
         )
-        self.evaluators = [
-            Simulator(track, car, _evaluation(run.race, track), driver_sensors, None, EVALUATION_CARS, seed, actions)
-            for track in tracks
-        ]
+        self.evaluators = evaluators(run, seed)
         self.records = TrainingRecords(
             run, self.simulator, self.course, model.hyperparameters.num_episodes_between_training
         )
         self.ppo = make_ppo(run, RacerVecEnv(self.simulator, self.records, copy=False), seed + self.course.steps)
-        if resume:
+        if resume and run.checkpoint("last").exists():
             _load_weights(self.ppo, run)
             self.simulator.state.ticks[:] = self.course.ticks
         self.driver = PolicyDriver(self.ppo.policy)  # type: ignore[arg-type]
@@ -132,14 +143,14 @@ class Trainer:
         """Train until `stop` is reached or the user interrupts; give the course.
 
         Raises:
-            RacerError: the reward function failed, the losses are no longer numbers, or the disk is full; the last
-                checkpoint is kept.
+            RacerError: the reward function failed, the losses are no longer numbers, the disk is full, or another
+                process trains the run; the last checkpoint is kept.
         """
         self._stop, self._report = stop, report
         self._began, self._begun = time.monotonic(), replace(self.course)
         self.course.laps_in_a_row = 0
         self._evaluated = False
-        with self._interruptible(), unwritable(self.run.path), self.records:
+        with locked(self.run), self._interruptible(), unwritable(self.run.path), self.records:
             self.ppo.set_logger(logger(self.run.path / "tensorboard"))
             self.ppo.begin(self.course.steps)
             try:
@@ -159,13 +170,13 @@ class Trainer:
     def _iterate(self) -> None:
         """Gather experience, learn from it and, every now and then, evaluate and save."""
         began = time.monotonic()
-        self.records.begin_iteration()
         if not self._gather():
             return
         steps, self.course.steps = self.course.steps, self.ppo.num_timesteps
-        self.ppo.train()
-        if not all(bool(torch.isfinite(p).all()) for p in self.ppo.policy.parameters()):
-            raise FloatingPointError("the network's weights are not finite numbers")
+        try:
+            self.ppo.train()
+        finally:  # torch refuses to draw from what is not finite in words of its own
+            _require_finite(self.ppo)
         self.course.iterations += 1
         self._evaluated = False
         self._count_time()
@@ -173,7 +184,6 @@ class Trainer:
         due = self.course.iterations % self.settings.evaluate_every == 0 or self._reached()
         if due and not self.interrupted:
             evaluation = self.evaluate()
-            self._count_time()
             self.save("last")
         self._tell((self.course.steps - steps) / (time.monotonic() - began), evaluation)
 
@@ -188,21 +198,29 @@ class Trainer:
         self._saved = True
         if not self._evaluated:
             evaluation = self.evaluate()
-            self._count_time()
             self.save("last")
             self._tell(self._rate(), evaluation)
 
     def evaluate(self) -> Evaluation:
         """Drive five greedy laps of each track with the weights as they are; keep them if they are the best so far."""
-        result = Evaluation.of([evaluate(self.driver, evaluator) for evaluator in self.evaluators])
-        course = self.course
-        for complete in result.complete.tolist():
-            course.laps_in_a_row = course.laps_in_a_row + 1 if complete else 0
+        result, course = evaluate(self.driver, self.evaluators), self.course
+        for met in self._stop.met_by(result).tolist():
+            course.laps_in_a_row = course.laps_in_a_row + 1 if met else 0
         if result.complete.any() and course.first_lap_steps is None:
             course.first_lap_steps = course.steps
-        course.history.append({"steps": course.steps, "completion": result.completion, "seconds": course.seconds})
-        self.records.add_evaluation(result.progress, result.milliseconds, result.status)
-        if course.improved_by(result.completion, result.lap_ms):
+        self._count_time()
+        entry = Entry(
+            steps=course.steps,
+            seconds=course.seconds,
+            completion=result.completion,
+            laps=len(result.progress),
+            laps_complete=int(result.complete.sum()),
+            lap_ms=result.lap_ms,
+            reward=result.reward,
+        )
+        course.history.append(entry)
+        self.records.add_evaluation(result.progress, result.milliseconds, result.status, result.rewards)
+        if course.improved_by(entry, self.settings.best):
             self.save("best")
         self._evaluated = True
         return result
@@ -239,7 +257,8 @@ class Trainer:
         left = spent * (1.0 - share) / share if share else None
         episodes, losses = self.records.take_recent(), self.ppo.losses
         self._log(episodes, evaluation, rate)
-        self._report(Report(course, share, left, rate, episodes, evaluation, losses, self.records.newest_printed))
+        printed = self.records.newest_printed
+        self._report(Report(course, share, left, rate, episodes, evaluation, losses, printed, self._stop))
 
     def _log(self, episodes: list[Episode], evaluation: Evaluation | None, rate: float) -> None:
         """Write to TensorBoard, beside the losses."""
@@ -248,7 +267,7 @@ class Trainer:
             for name in ("reward", "progress", "steps"):
                 values[f"training/{name}"] = float(np.mean([getattr(e, name) for e in episodes]))
         if evaluation is not None:
-            values["evaluation/progress"] = evaluation.completion
+            values["evaluation/progress"], values["evaluation/reward"] = evaluation.completion, evaluation.reward
             if evaluation.lap_ms is not None:
                 values["evaluation/lap_seconds"] = evaluation.lap_ms / 1000.0
         for name, value in values.items():
@@ -275,16 +294,12 @@ class Trainer:
             signal.signal(signal.SIGINT, before)
 
 
-def _evaluation(race: Race, track: Track) -> Race:
-    """An evaluation lap of a race: from places spread around the track, and cut off when it takes too long."""
-    return replace(race, advance=1.0 / EVALUATION_CARS, time_limit=track.length / SLOWEST)
-
-
 def make_ppo(run: RunFolder, env: RacerVecEnv, seed: int) -> DeepRacerPPO:
     """Make the learner of a run, with fresh weights."""
     settings, model = run.settings, run.model
     h = model.hyperparameters
     optimizer = {"eps": 1e-5, "fused": True}
+    small = set(model.metadata.sensors) <= set(PRIVILEGED)
     with warnings.catch_warnings():  # a smaller last minibatch is left out, as in the original
         warnings.filterwarnings("ignore", message="You have specified a mini-batch size")
         return DeepRacerPPO(
@@ -298,11 +313,19 @@ def make_ppo(run: RunFolder, env: RacerVecEnv, seed: int) -> DeepRacerPPO:
             ent_coef=h.beta_entropy,
             vf_coef=1.0,
             huber=h.loss_type == "huber",
-            shards=1 if set(model.metadata.sensors) <= set(PRIVILEGED) else 2,
+            shards=1 if small and h.batch_size < SHARED else 2,
             seed=seed,
             device="cpu",
             policy_kwargs={**policy_arguments(run), "optimizer_kwargs": optimizer},
         )
+
+
+def _require_finite(ppo: DeepRacerPPO) -> None:
+    """Raise `FloatingPointError` unless weights and the optimiser's moments, which are saved with them, are finite."""
+    moments = (value for state in ppo.policy.optimizer.state.values() for value in state.values())
+    for tensor in (*ppo.policy.parameters(), *moments):
+        if not bool(torch.isfinite(tensor).all()):
+            raise FloatingPointError("the network's weights are not finite numbers")
 
 
 def _load_weights(ppo: DeepRacerPPO, run: RunFolder) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from racer_env.commands.reward_lab import lab
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -21,6 +23,9 @@ SHOWN = 10  #: lines that the function printed
 @app.callback()
 def reward() -> None:
     """Try a reward function before training with it."""
+
+
+app.command()(lab)
 
 
 @app.command()

@@ -39,7 +39,7 @@ class Autopilot(PurePursuit):
 
     def commands(self, simulator: Simulator) -> Floats:
         """Choose actions (n, 2) of `PurePursuit.actions` for all cars."""
-        sides = np.array([_free_side(simulator, car) for car in range(simulator.n)])
+        sides = np.array([free_side(simulator, car) for car in range(simulator.n)])
         ways = []
         for side in (-1, 0, 1):
             self.offset, self.look_ahead = side * self.lane, PASSING_LOOK if side else self.straight_look
@@ -53,7 +53,7 @@ class Autopilot(PurePursuit):
         return actions
 
 
-def _free_side(simulator: Simulator, car: int) -> int:
+def free_side(simulator: Simulator, car: int) -> int:
     """1 to keep left of what is nearest ahead or just passed, -1 to keep right of it, 0 if the road is free."""
     cars, track = simulator.race.cars, simulator.track_of(car)
     station = float(simulator.state.situation[car].projection_distance)

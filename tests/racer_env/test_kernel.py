@@ -1,9 +1,12 @@
 """Kernels do the same compiled and as plain Python."""
 
+import copy
 import os
+import pickle
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +43,27 @@ def test_a_parallel_kernel_writes_every_row() -> None:
     things.a = np.arange(500.0)
     _double_all(things, out)
     assert out.tolist() == (2.0 * np.arange(500.0)).tolist()
+
+
+def test_fields_of_records_are_attributes_that_read_and_write_the_array() -> None:
+    things = records(3, PAIR)
+    things.a, things[1:].b, things[0].c = [1.0, 2.0, 3.0], 7, True
+    things.a[2] = 9.0
+    assert things.tolist() == [(1.0, 0, True), (2.0, 7, False), (9.0, 7, False)]
+    assert type(things.a) is np.ndarray
+    with pytest.raises(AttributeError, match="d"):
+        _ = things.d
+
+
+@pytest.mark.parametrize("copied", [lambda x: x.copy(), copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_of_records_is_the_same_and_independent(copied: Callable[[Records], Records]) -> None:
+    things = records(3, PAIR)
+    things.a, things.b, things.c = [1.0, 2.0, 3.0], [4, 5, 6], [True, False, True]
+    other = copied(things)
+    assert (other.tolist(), other.dtype, type(other)) == (things.tolist(), things.dtype, type(things))
+    other[1].b = 50
+    assert (other.b[1], things.b[1]) == (50, 5)
+    assert copied(things["b"]).tolist() == [4, 5, 6]
 
 
 @pytest.mark.jit

@@ -70,7 +70,11 @@ def test_stop_rules_count_from_the_resumption(trained: Path, shown: Shown) -> No
 
 @pytest.mark.parametrize(
     "words",
-    [("--steps", 0), ("--minutes", "nan"), ("--minutes", -1), ("--until-laps", 0), ("--cars", 0), ("--seed", -1)],
+    [
+        *(("--steps", 0), ("--minutes", "nan"), ("--minutes", -1), ("--until-laps", 0), ("--cars", 0), ("--seed", -1)),
+        *(("--until-lap-time", "inf"), ("--until-progress", 101), ("--evaluate-every", 0)),
+        ("--until-lap-time", 9, "--until-progress", 90),
+    ],
 )
 def test_a_number_out_of_range_is_a_usage_error(model: MakeModel, racer: Racer, words: tuple[object, ...]) -> None:
     result = racer("train", model(), "--track", "oval", *words)
@@ -86,6 +90,8 @@ def test_a_number_out_of_range_is_a_usage_error(model: MakeModel, racer: Racer, 
         (("--track", "oval", "--car", "deepracer_v7"), "did you mean 'deepracer_v"),
         (("--track", "oval", "--network", "compct"), "did you mean 'compact'?"),
         (("--track", "oval", "--critic", "ALL"), "must be STATE or SENSORS"),
+        (("--track", "oval", "--best", "speed"), "must be one of progress, reward, lap-time"),
+        (("--track", "oval", "--reverse", "--both-directions"), "exclude each other"),
     ],
 )
 def test_what_a_new_run_cannot_use_is_refused_and_nothing_is_written(
@@ -116,6 +122,17 @@ def test_what_the_reward_function_printed_is_shown_when_it_fails(
     assert f"reward_function printed, at last (all of it: {tmp_path / 'run' / 'logs' / 'reward.log'}):" in result.output
     assert result.output.endswith("  call 50\n")
     assert RunFolder.open(tmp_path / "run").course().steps == 128
+
+
+def test_a_training_can_wait_for_a_lap_time_in_both_directions(model: MakeModel, train: Shown, tmp_path: Path) -> None:
+    words = ("--both-directions", "--best", "lap-time", "--until-lap-time", 12.5, "--evaluate-every", 2)
+    text = train(model(), tmp_path / "run", *words, "--steps", 256)
+    assert "on oval in both directions with" in text
+    assert "until 5 evaluation laps in a row of at most 12.5 s or 256 steps\n" in text
+    assert "0 of 10 laps, 0 of 5 in a row of at most 12.5 s\n" in text
+    run = RunFolder.open(tmp_path / "run")
+    assert [entry["laps"] for entry in run.course().history] == [10]
+    assert (run.settings.best, run.settings.evaluate_every) == ("lap-time", 2)
 
 
 def test_evaluation_tells_laps_in_whole_milliseconds(follower: RunFolder, shown: Shown) -> None:

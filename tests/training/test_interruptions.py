@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import pty
-import random
+import re
 import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from typer.testing import Result
 
-from training.policy_driver import load_driver
 from training.run_folder import RunError, RunFolder
 from training.trainer import Stop, Trainer
 
@@ -44,6 +44,26 @@ def limit_file_size() -> Iterator[Callable[[int], None]]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 4 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)]
+    mounted = subprocess.run(words, check=False, capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"cannot mount a small disk: {mounted.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def fill(file: Path) -> None:
+    """Write until there is no room any more."""
+    with suppress(OSError), file.open("wb", buffering=0) as ballast:
+        while True:
+            ballast.write(bytes(65536))
+
+
 def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "racer_env.cli", *map(str, words)]
 
@@ -62,7 +82,7 @@ def test_ctrl_c_saves_and_leaves(model: MakeModel, racer: Callable[..., Result],
     assert result.exit_code == 130
     assert "interrupted and saved: 384 steps" in result.output
     course = RunFolder.open(run).course()
-    assert (course.steps, len(course.history)) == (384, 2)
+    assert (course.steps, len(course.history)) == (384, 3)
     assert RunFolder.open(run).course("best").best_completion is not None
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -119,23 +139,34 @@ def test_a_disk_that_is_full_from_the_start_leaves_no_run(
 
 
 @pytest.mark.slow
-def test_kill_9_at_any_moment_leaves_a_run_that_goes_on(model: MakeModel, tmp_path: Path) -> None:
-    """Iterations of 128 steps save so often that a random moment is often in the middle of it."""
+def test_two_processes_cannot_train_one_run_and_a_killed_one_leaves_no_lock(
+    model: MakeModel, refused: Callable[..., str], tmp_path: Path
+) -> None:
     run = tmp_path / "run"
-    words: tuple[object, ...] = (model(num_episodes_between_training=1), "--track", "oval", "--cars", 4, "--run", run)
-    moments, done = random.Random(0), 0
-    for _ in range(3):
-        process = subprocess.Popen(command("train", *words), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    words = ("train", model(), "--track", "oval", "--cars", 4, "--run", run)
+    with subprocess.Popen(command(*words), stdout=subprocess.DEVNULL) as process:
         await_file(run / "checkpoints" / "last.zip", process)
-        time.sleep(moments.uniform(0.0, 1.0))
+        said = refused("train", "--resume", run, "--steps", 1)
         process.kill()
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-        resumed = Trainer(RunFolder.open(run), resume=True)
-        assert resumed.course.steps >= done
-        done = resumed.train(Stop(steps=1)).steps
-        words = ("--resume", run)
-    load_driver(RunFolder.open(run))
+    assert said == f"{run} is being trained by process {process.pid} already; stop that first, or wait for it"
+    steps = RunFolder.open(run).course().steps
+    assert Trainer(RunFolder.open(run), resume=True).train(Stop(steps=1)).steps == steps + 128
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_disk_that_fills_up_keeps_the_last_checkpoint_and_goes_on_when_there_is_room(
+    model: MakeModel, small_disk: Path, racer: Callable[..., Result]
+) -> None:
+    run, ballast = small_disk / "run", small_disk / "ballast"
+    assert racer("train", model(), "--track", "oval", "--cars", 4, "--run", run, "--steps", 1).exit_code == 0
+    fill(ballast)
+    result = racer("train", "--resume", run, "--steps", 128)
+    assert isinstance(result.exception, RunError)
+    assert re.fullmatch(rf"{run}/\S+ cannot be written: no space left on device", str(result.exception))
+    assert RunFolder.open(run).course().steps == 128
+    ballast.unlink()
+    assert racer("train", "--resume", run, "--steps", 128).exit_code == 0
+    assert RunFolder.open(run).course().steps == 256
 
 
 @pytest.mark.slow

@@ -12,12 +12,17 @@ import pytest
 
 from racer_env.errors import MetadataError, RacerError
 from racer_env.track import find_track
-from training.run_folder import Course, RunError, RunFolder, free_folder, unwritable, write
+from training.course import Entry
+from training.run_folder import RunError, RunFolder, free_folder, unwritable, write
 from training.start import started
 from training.trainer import Trainer
 
 MakeModel = Callable[..., Path]
 MakeTrainer = Callable[..., Trainer]
+
+
+def entry(completion: float) -> Entry:
+    return Entry(steps=128, seconds=1.0, completion=completion, laps=5, laps_complete=0, lap_ms=None, reward=0.0)
 
 
 @pytest.fixture
@@ -158,33 +163,13 @@ def test_a_checkpoint_of_another_network_is_refused(
         Trainer(saved, resume=True)
 
 
-def test_the_best_is_the_most_progress_then_the_fastest_lap_then_the_newest() -> None:
-    course = Course()
-    verdicts = [
-        course.improved_by(completion, lap_ms)
-        for completion, lap_ms in [
-            (40.0, None),
-            (39.0, None),
-            (80.0, 9000.0),  # some of its laps were complete
-            (80.0, None),
-            (100.0, 14000.0),
-            (100.0, 15000.0),
-            (100.0, 14000.0),
-            (100.0, 13000.0),
-            (99.0, 1000.0),
-        ]
-    ]
-    assert verdicts == [True, False, True, True, True, False, True, True, False]
-    assert (course.best_completion, course.best_lap_ms) == (100.0, 13000.0)
-
-
 def test_a_run_killed_between_best_and_last_knows_which_is_the_best(
     model: MakeModel, trainer: MakeTrainer, tmp_path: Path
 ) -> None:
     made = trainer(model(), tmp_path / "run")
-    made.course.improved_by(10.0, None)
+    made.course.improved_by(entry(10.0))
     made.save("last")
-    made.course.improved_by(90.0, None)
+    made.course.improved_by(entry(90.0))
     made.save("best")
     course = made.run.last_course()
     assert course.best_completion == 90.0

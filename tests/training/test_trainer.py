@@ -16,8 +16,8 @@ import torch
 from racer_env.errors import RacerError, RewardError
 from racer_env.sensors import find_sensors
 from racer_env.simulator import Simulator
-from training.policy_driver import Evaluation, load_driver
-from training.run_folder import Course, RunFolder
+from training.policy_driver import Evaluation, evaluate, load_driver
+from training.run_folder import RunFolder
 from training.start import started
 from training.trainer import Report, Stop, Trainer
 
@@ -90,8 +90,8 @@ def test_it_counts_steps_in_whole_iterations(model: MakeModel, trainer: MakeTrai
     course = trainer(model(), tmp_path / "run").train(Stop(steps=300), reports.append)
     assert (course.steps, course.iterations) == (384, 3)
     assert [report.course is course for report in reports] == [True] * 3
-    assert [report.evaluation is not None for report in reports] == [False, True, True]  # every second, and at the end
-    assert [entry["steps"] for entry in course.history] == [256, 384]
+    assert [report.evaluation is not None for report in reports] == [True] * 3
+    assert [entry["steps"] for entry in course.history] == [128, 256, 384]
     assert reports[-1].share == 1.0
     assert all(report.steps_per_second > 0 for report in reports)
 
@@ -113,16 +113,61 @@ def test_it_stops_after_complete_laps_in_a_row(
 ) -> None:
     """Evaluations are put in place of the driver's own, which would have to learn first."""
     driven = iter([[100, 100, 40, 100, 100], [100, 100, 100, 100, 100], [100] * 5])
-    milliseconds, status = np.full(5, 9000), np.full(5, 2)
-    monkeypatch.setattr(
-        "training.trainer.evaluate",
-        lambda *_: Evaluation(np.array(next(driven), np.float64), milliseconds, status),
-    )
+    others = np.full(5, 9000), np.full(5, 2), np.zeros(5)
+    monkeypatch.setattr("training.trainer.evaluate", lambda *_: Evaluation(np.array(next(driven), np.float64), *others))
     course = trainer(model(), tmp_path / "run").train(Stop(laps=6))
     assert [entry["completion"] for entry in course.history] == [88.0, 100.0]
     assert course.laps_in_a_row == 7
-    assert course.first_lap_steps == 256
-    assert (course.best_completion, course.best_lap_ms, course.best_steps) == (100.0, 9000.0, 512)
+    assert course.first_lap_steps == 128
+    assert (course.best_completion, course.best_lap_ms, course.best_steps) == (100.0, 9000.0, 256)
+
+
+def test_laps_count_when_they_are_as_good_as_is_wanted() -> None:
+    progress, milliseconds = np.array([100.0, 100.0, 95.0, 40.0]), np.array([9000, 12_000, 8000, 3000])
+    evaluation = Evaluation(progress, milliseconds, np.zeros(4, np.int64), np.zeros(4))
+    assert Stop(laps=2).met_by(evaluation).tolist() == [True, True, False, False]
+    assert Stop(laps=2, progress=90.0).met_by(evaluation).tolist() == [True, True, True, False]
+    assert Stop(laps=2, lap_seconds=9.0).met_by(evaluation).tolist() == [True, False, False, False]
+
+
+def test_an_evaluation_tells_what_the_reward_function_paid_for_each_lap(
+    model: MakeModel, trainer: MakeTrainer, tmp_path: Path
+) -> None:
+    """Copies of their own count the calls: the first lap of each car, from its first step to its end, and no more."""
+    counting = """
+calls = 0
+def reward_function(params):
+    global calls
+    calls = 1 if params["steps"] == 2 else calls + 1
+    return 1.0 if calls == params["steps"] - 1 else -1000.0
+"""
+    made = trainer(model(counting), tmp_path / "run", best="reward")
+    result = made.evaluate()
+    assert np.array_equal(result.rewards, np.round(result.milliseconds * 15 / 1000))
+    assert made.course.history[0]["reward"] == result.rewards.mean()
+    rows = [row["reward_score"] for row in made_rows(made)]
+    assert rows == result.rewards.tolist()
+
+
+def made_rows(trainer: Trainer) -> list[dict[str, Any]]:
+    """What its evaluations have left in the metrics."""
+    trainer.save("last")
+    content = json.loads((trainer.run.path / "metrics" / "TrainingMetrics.json").read_text())
+    assert content["best_model_metric"] == "reward"
+    return [row for row in content["metrics"] if row["phase"] == "evaluation"]
+
+
+def test_evaluations_cover_every_track_in_both_directions_in_turn(model: MakeModel, tmp_path: Path) -> None:
+    run, _ = started(model(), ["oval", "kidney"], tmp_path / "run", cars=4, both_directions=True)
+    made = Trainer(run)
+    ways = [(track.name, track.is_reversed) for track in run.tracks]
+    assert ways == [("oval", False), ("oval", True), ("kidney", False), ("kidney", True)]
+    assert [world.track.name for world in made.evaluators] == [name for name, _ in ways]
+    together = made.evaluate()
+    alone = [evaluate(made.driver, [world]) for world in made.evaluators]
+    assert np.array_equal(together.progress, np.stack([laps.progress for laps in alone], axis=1).ravel())
+    assert len(together.progress) == 20
+    assert [(track.name, track.is_reversed) for track in made.simulator.tracks] == ways
 
 
 def test_the_last_checkpoint_holds_the_weights_that_were_evaluated(
@@ -173,7 +218,7 @@ def test_evaluation_rows_repeat_the_counters_of_the_training(
     made = trainer(model(), tmp_path / "run")
     made.train(Stop(steps=512))
     rows = metrics(made.run)
-    assert sum(row["phase"] == "evaluation" for row in rows) == 10
+    assert sum(row["phase"] == "evaluation" for row in rows) == 20
     for before, row in pairwise(rows):
         if row["phase"] == "evaluation" == before["phase"]:
             assert (row["episode"], row["trial"]) == (before["episode"], before["trial"])
@@ -208,10 +253,10 @@ def test_a_resumed_run_goes_on_with_its_weights_and_other_random_numbers(
     first = made.ppo.rollout_buffer.actions.copy()
     resumed = Trainer(made.run, resume=True)
     assert torch.equal(weights(resumed), weights(made))
-    assert (
-        resumed.ppo.policy.optimizer.state_dict()["state"].keys()
-        == made.ppo.policy.optimizer.state_dict()["state"].keys()
-    )
+    moments = [list(ppo.policy.optimizer.state_dict()["state"].values()) for ppo in (resumed.ppo, made.ppo)]
+    assert len(moments[0]) == len(moments[1]) > 0
+    for restored, saved in zip(*moments, strict=True):
+        assert all(torch.equal(restored[name], saved[name]) for name in ("step", "exp_avg", "exp_avg_sq"))
     resumed.train(Stop(steps=128))
     assert not np.array_equal(resumed.ppo.rollout_buffer.actions, first)
 
@@ -225,7 +270,7 @@ def test_what_was_written_after_the_last_checkpoint_is_dropped_on_resume(
     checkpoint = made.run.checkpoint("last").read_bytes()
     made.train(Stop(steps=2048))
     made.run.checkpoint("last").write_bytes(checkpoint)
-    assert len(trace(made.run)) * 2 > Course(**made.run.course().__dict__).episodes + 4
+    assert len(trace(made.run)) * 2 > made.run.course().episodes + 4
     Trainer(made.run, resume=True).train(Stop(steps=1))
     require_whole_records(made.run, 2)
 
@@ -238,18 +283,23 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(model: MakeModel, 
     require_whole_records(run, 1)
 
 
+@pytest.mark.parametrize("part", ["value_net", "action_net"])
 def test_losses_that_are_no_numbers_end_the_training_and_keep_the_checkpoint(
-    model: MakeModel, trainer: MakeTrainer, tmp_path: Path
+    model: MakeModel, trainer: MakeTrainer, tmp_path: Path, part: str
 ) -> None:
-    loud = "def reward_function(params): return 1e5"
-    made = trainer(model(loud, loss_type="mean squared error"), tmp_path / "run")
+    """Of the optimiser: a gradient beyond all floats, as a loss beyond them has, after the cars have driven."""
+    made = trainer(model(), tmp_path / "run")
     made.train(Stop(steps=128))
     before = made.run.checkpoint("last").read_bytes()
-    with torch.no_grad():
-        made.ppo.policy.value_net.weight.fill_(float("inf"))
-    with pytest.raises(RacerError, match="not a finite number any more; lower lr"):
+    weight = getattr(made.ppo.policy, part).weight
+    hook = weight.register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(RacerError, match="not finite numbers any more; lower lr") as caught:
         made.train(Stop(steps=128))
+    assert "\n" not in str(caught.value)
     assert made.run.checkpoint("last").read_bytes() == before
+    hook.remove()
+    resumed = Trainer(made.run, resume=True)
+    assert resumed.train(Stop(steps=128)).steps == 256
 
 
 def test_a_reward_function_that_fails_leaves_a_run_that_goes_on(

@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from training.run_folder import Course
-from training.trainer import SLOWEST
+from training.course import Course
+from training.policy_driver import SLOWEST
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Result:
             evaluations=n,
             completion=self.completion + (completion - self.completion) / n,
             best_completion=course.best_completion or 0.0,
-            lap_ms=course.best_lap_ms,
+            lap_ms=course.best_lap_ms if course.best_completion == 100.0 else None,
             laps_steps=reached if self.laps_steps is None else self.laps_steps,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from training.run_folder import Course
+from training.course import Course, Entry
 from training.sweep.comparison import Estimate
 from training.sweep.objective import OBJECTIVES, Result
 
@@ -19,10 +19,15 @@ def test_an_interval_is_students() -> None:
 
 
 def test_completion_is_the_mean_of_all_evaluations_and_laps_count_once() -> None:
-    result = Result(seed=3)
-    for steps, completion, row in ((100, 20.0, 0), (200, 100.0, 5), (300, 60.0, 0), (400, 100.0, 5)):
-        course = Course(steps=steps, laps_in_a_row=row, best_completion=max(completion, result.best_completion))
+    result, course = Result(seed=3), Course()
+    for steps, completion, row in ((100, 20.0, 0), (200, 100.0, 5), (300, 60.0, 3), (400, 100.0, 5)):
+        course.steps, course.laps_in_a_row = steps, row
+        lap_ms = 9000.0 + steps if row else None
+        course.improved_by(
+            Entry(steps=steps, seconds=1.0, completion=completion, laps=5, laps_complete=row, lap_ms=lap_ms, reward=1.0)
+        )
         result = result.after(course, completion, laps=5)
+        assert result.lap_ms == {100: None, 200: 9200.0, 300: 9200.0, 400: 9200.0}[steps]
     assert result.completion == pytest.approx(70.0)
     assert (result.steps, result.evaluations, result.best_completion, result.laps_steps) == (400, 4, 100.0, 200)
 
