@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from racer_env.metadata import STATE, ModelMetadata
+from racer_env.metadata import ModelMetadata
 from training.model_folder import ModelFolder, read_metadata, to_json
 from training.networks import COMPACT
-from training.run_folder import RunFolder, unwritable, write
+from training.run_folder import RunFolder, Settings, unwritable, write
 from training.start import started
 from training.sweep.action_grid import ActionGrid
 from training.sweep.domain import Choice, Range, Suggests, Value
@@ -23,14 +23,8 @@ from training.sweep.plan import Plan
 from training.sweep.reward_constants import constants_of, with_constants
 
 #: What `racer train` takes where neither the plan nor the model says anything.
-DEFAULTS: Mapping[str, Value] = {
-    "network": COMPACT,
-    "critic": STATE,
-    "cars": 32,
-    "randomise": "none",
-    "jitter": False,
-    "reverse": False,
-}
+OPTIONS = ("critic", "cars", "randomise", "jitter", "reverse", "both_directions")
+DEFAULTS: Mapping[str, Value] = {name: Settings.model_fields[name].default for name in OPTIONS} | {"network": COMPACT}
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ class TrainingOptions(_Section):
     randomise: Domain | None = None
     jitter: Domain | None = None
     reverse: Domain | None = None
+    both_directions: Domain | None = None
 
 
 class RaceOptions(_Section):
@@ -237,7 +238,7 @@ def _check_option(key: str, domain: Choice | Range) -> None:
         if key == "cars":
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 4096:
                 raise SweepError(f"training.cars is {value!r}, but must be a whole number from 1 to 4096")
-        elif key in ("jitter", "reverse"):
+        elif key in ("jitter", "reverse", "both_directions"):
             if not isinstance(value, bool):
                 raise SweepError(f"training.{key} is {value!r}, but must be true or false")
         elif not isinstance(value, str):
