@@ -23,7 +23,7 @@ from training.sweep.plan import Plan
 from training.sweep.reward_constants import constants_of, with_constants
 
 #: What `racer train` takes where neither the plan nor the model says anything.
-OPTIONS = ("critic", "cars", "randomise", "jitter", "reverse", "both_directions")
+OPTIONS = ("critic", "cars", "randomise", "jitter", "reverse", "both_directions", "evaluate_every")
 DEFAULTS: Mapping[str, Value] = {name: Settings.model_fields[name].default for name in OPTIONS} | {"network": COMPACT}
 
 

@@ -64,6 +64,7 @@ class TrainingOptions(_Section):
     jitter: Domain | None = None
     reverse: Domain | None = None
     both_directions: Domain | None = None
+    evaluate_every: Domain | None = None
 
 
 class RaceOptions(_Section):
@@ -235,9 +236,9 @@ def _check_hyperparameter(key: str, domain: Choice | Range) -> None:
 def _check_option(key: str, domain: Choice | Range) -> None:
     """Make sure that an option of a training takes every value of a domain."""
     for value in domain.ends:
-        if key == "cars":
+        if key in ("cars", "evaluate_every"):
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 4096:
-                raise SweepError(f"training.cars is {value!r}, but must be a whole number from 1 to 4096")
+                raise SweepError(f"training.{key} is {value!r}, but must be a whole number from 1 to 4096")
         elif key in ("jitter", "reverse", "both_directions"):
             if not isinstance(value, bool):
                 raise SweepError(f"training.{key} is {value!r}, but must be true or false")

@@ -30,7 +30,7 @@ discount_factor = [0.95, 0.97, 0.99, 0.995]
 batch_size = [64, 128, 256]
 # num_epochs = {{low = 3, high = 10}}
 
-# [training]                 # network, critic, cars, car, randomise, jitter, reverse, both_directions of racer train
+# [training]                 # options of racer train: network, critic, cars, evaluate_every, randomise ...
 # cars = [32, 64]
 
 # [race]                     # what is on the track, the same for all

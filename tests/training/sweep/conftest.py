@@ -18,7 +18,7 @@ from training.sweep.plan import Plan
 
 MakeSweep = Callable[..., Path]
 
-#: Pays for speed; is a Ctrl-C at its 500th call if a file says so, and fails if its constant is too large.
+#: Pays for speed; is a Ctrl-C at its 60th call if a file says so, and fails if its constant is too large.
 REWARD = """import os, pathlib, signal
 SPEED_WEIGHT = 0.5  # of the speed
 INTERRUPT = {interrupt!r}
@@ -44,6 +44,7 @@ seeds = 2
 lr = {low = 1e-4, high = 1e-2, log = true}
 [training]
 cars = 4
+evaluate_every = 2
 [reward.constants]
 SPEED_WEIGHT = {low = 0, high = 1.0}
 """

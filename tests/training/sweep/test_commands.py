@@ -65,7 +65,7 @@ def test_a_sweep_whose_trials_are_done_does_not_go_on(done: Path, outcomes: Outc
 def test_a_sweep_that_ctrl_c_ended_goes_on_as_if_nothing_had_been(
     done: Path, outcomes: Outcomes, written: Written, racer: Callable[..., Result], shown: Shown, tmp_path: Path
 ) -> None:
-    """The reward function is the Ctrl-C: in the second training, of which nothing is kept."""
+    """The reward function is the Ctrl-C: in the first training, of which nothing is kept."""
     plan = written(tmp_path / "w")
     (tmp_path / "w" / "interrupt").touch()
     result = racer("sweep", "run", plan, "-o", tmp_path / "sweep")

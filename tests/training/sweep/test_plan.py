@@ -120,8 +120,8 @@ def test_constants_are_drawn_only_where_the_chosen_file_has_them(sweep: MakeSwee
 
 
 def test_the_first_trial_is_the_model_as_it_is(sweep: MakeSweep) -> None:
-    plan = Plan.read(sweep(cars="cars = [32, 64]"))
-    assert baseline(plan) == {"lr": 3e-4, "cars": 32, "SPEED_WEIGHT": 0.5}
+    plan = Plan.read(sweep(cars="cars = [16, 64]"))
+    assert baseline(plan) == {"lr": 3e-4, "cars": 64, "SPEED_WEIGHT": 0.5}
     beyond = Plan.read(sweep("v", lr="lr = [0.1, 0.2]", SPEED_WEIGHT="SPEED_WEIGHT = {low = 0.6, high = 1.0}"))
     assert baseline(beyond) == {}
 
