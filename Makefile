@@ -12,7 +12,7 @@ help:
 	@echo "make race     install, train two drivers, race them, print the leaderboard (some minutes)"
 	@echo "make test     install and run the tests"
 	@echo "make check    format, lint, types, import rules, and the tests in both kernel modes with coverage"
-	@echo "make bench    measure speed on this machine"
+	@echo "make bench    measure speed on this machine, and that of other simulators"
 	@echo "make fidelity compare with the original's recordings in DATA=$(DATA)"
 	@echo "make install  make .venv and install everything into it"
 	@echo "make clean    remove .venv, caches and what make race made"
@@ -64,5 +64,5 @@ fidelity: install
 	$(RACER) camera check $(DATA)/camera/posed --track $(DATA)/tracks/reinvent_base.npy
 
 clean:
-	rm -rf .venv race build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage .hypothesis
+	rm -rf .venv race benchmarks/.peers build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,30 +4,73 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+from benchmarks.driving import CAMERA, REAL
+from benchmarks.measure import Peer, Row
 from racer_env.metadata import DEFAULT_ACTIONS, ModelMetadata
 from reward_functions import EXAMPLES
 from training.start import started
+from training.starter import make_model_folder
 from training.trainer import Report, Stop, Trainer
 
-STEPS = 2 * 2560
+EXAMPLE, TRACK = "centre_line", "oval"
+ITERATIONS = 2
+
+#: Steps a second that recorded trainings of the original made, and what genesis-deepracer publishes.
+ORIGINAL, GENESIS = Peer("the original's best", 13.0), Peer("genesis on an RTX 4060 Ti", 3_500.0)
 
 
-def steps_per_second(sensor: str) -> float:
-    """Steps a second of two iterations, evaluations and all records included."""
+@contextmanager
+def trainer(sensor: str, reward: str | None = None) -> Iterator[tuple[Trainer, Stop]]:
+    """Begin what `racer new` and `racer train` would; give it with when it ends.
+
+    Args:
+        sensor: that the driver sees.
+        reward: text of a reward function instead of the example's.
+    """
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model"
-        model.mkdir()
-        (model / "reward_function.py").write_bytes((EXAMPLES["centre_line"] / "reward_function.py").read_bytes())
-        metadata = ModelMetadata(DEFAULT_ACTIONS, (sensor,), version=5)
-        (model / "model_metadata.json").write_text(metadata.to_json())
-        run, _ = started(model, "oval", Path(folder) / "run")
-        trainer = Trainer(run)
+        make_model_folder(model, EXAMPLE)
+        (model / "model_metadata.json").write_text(ModelMetadata(DEFAULT_ACTIONS, (sensor,), version=5).to_json())
+        if reward is not None:
+            (model / "reward_function.py").write_text(reward)
+        run, _ = started(model, TRACK, Path(folder) / "run")
+        yield Trainer(run), Stop(steps=ITERATIONS * run.settings.cars * run.settings.steps_per_car)
+
+
+def steps_per_second(sensor: str, reward: str | None = None) -> float:
+    """Steps a second of `ITERATIONS`, evaluations and all records included."""
+    with trainer(sensor, reward) as (made, stop):
         began = time.perf_counter()
-        trainer.train(Stop(steps=STEPS), _ignore)
-        return STEPS / (time.perf_counter() - began)
+        course = made.train(stop, _ignore)
+        return course.steps / (time.perf_counter() - began)
+
+
+def real_reward() -> float:
+    """Speed with the longest shipped reward in per cent of that with ``return 1.0``."""
+    real = (EXAMPLES[REAL] / "reward_function.py").read_text()
+    return (
+        100.0
+        * steps_per_second(CAMERA, real)
+        / steps_per_second(CAMERA, "def reward_function(params):\n    return 1.0\n")
+    )
 
 
 def _ignore(_: Report) -> None:
     pass
+
+
+def rows() -> list[Row]:
+    """All figures of training."""
+    camera, state = partial(steps_per_second, CAMERA), partial(steps_per_second, "STATE")
+    return [
+        Row(
+            "training from the camera, default network", "steps/s", camera, 1_500.0, 3_500.0, peers=[ORIGINAL, GENESIS]
+        ),
+        Row("training from `STATE`", "steps/s", state, 15_000.0, 60_000.0, peers=[ORIGINAL]),
+        Row(f"reward `{REAL}` against `return 1.0`, training from the camera", "%", real_reward, 95.0),
+    ]
