@@ -21,16 +21,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.driving import CAMERA
+from benchmarks.training_loop import CARS, STATE, STATE_SETTINGS
 from reward_functions import EXAMPLES
 from training.model_folder import ModelFolder, to_json
 from training.run_folder import RunFolder
 
 TRACKS = ("reinvent_base", "reInvent2019_track", "Vegas_track", "Spain_track")
-CAMERA, STATE = "FRONT_FACING_CAMERA", "STATE"
-
-#: What a network of a few numbers learns best from: a thousand samples at a time, of many cars.
-STATE_SETTINGS = {"batch_size": 1024, "num_epochs": 5, "num_episodes_between_training": 160}
-CARS = {CAMERA: 64, STATE: 256}
 
 
 class Result(NamedTuple):
