@@ -175,5 +175,5 @@ def _features(obs: Mapping[str, torch.Tensor], embedder: nn.Module) -> torch.Ten
 
 
 def _scaled(values: torch.Tensor) -> torch.Tensor:
-    """Pictures in [0, 1], other observations as they are; in one new tensor."""
-    return values.float().div_(255.0) if values.dtype == torch.uint8 else values.float()
+    """Pictures (n, c, h, w) of 0 to 255 in [0, 1], other observations as they are; in one new tensor."""
+    return values.to(torch.float32, copy=True).div_(255.0) if values.dim() == 4 else values.float()

@@ -124,11 +124,10 @@ def follower(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     with torch.no_grad():
         for parameter in policy.parameters():
             parameter.zero_()
-        convolutions[0].weight[0] = 1.0 / 64.0  # the mean of 8 x 8 pixels, of which the others take one in four
-        convolutions[1].weight[0, 0, 1, 1] = 1.0
-        convolutions[2].weight[0, 0, 1, 1] = 1.0
-        seen = torch.zeros(32, 5, 7)
-        seen[0, 2:, :] = torch.linspace(-1.0, 1.0, 7)
+        for convolution, size in zip(convolutions, (64.0, 9.0, 9.0), strict=True):
+            convolution.weight[0, 0] = 1.0 / size  # each is the mean of what it sees
+        seen = torch.zeros(32, 3, 4)
+        seen[0, 1:, :] = torch.linspace(-1.0, 1.0, 4)
         dense.weight[0], dense.weight[1] = seen.flatten().clamp(min=0.0), (-seen).flatten().clamp(min=0.0)
         likes = torch.zeros(3, 128)
         likes[0, :2], likes[2, :2] = torch.tensor([-10.0, 10.0]), torch.tensor([10.0, -10.0])
