@@ -17,7 +17,7 @@ import numpy.typing as npt
 from racer_env.bodies import Kind
 from racer_env.car import FRONT_POINT
 from racer_env.geometry import Geometry, left_of_centre, on_road, project, waypoints_around, width_at
-from racer_env.kernel import Floats, Ints, Records, kernel
+from racer_env.kernel import Floats, Ints, Records, inlined_kernel, kernel
 from racer_env.track import Track
 
 
@@ -87,14 +87,14 @@ SITUATION = np.dtype(
 )
 
 
-@kernel
+@inlined_kernel
 def _degrees(yaw: float) -> float:
     """Degrees in (-180, 180]."""
     turns = math.degrees(yaw) % 360.0
     return turns - 360.0 if turns > 180.0 else turns
 
 
-@kernel
+@inlined_kernel
 def _hubs_on_road(x: float, y: float, yaw: float, car: Records, track: Geometry) -> int:
     """Count the hubs on the road; the front ones are nearer together than the rear ones, as in the original."""
     c, s = math.cos(yaw), math.sin(yaw)
@@ -106,7 +106,7 @@ def _hubs_on_road(x: float, y: float, yaw: float, car: Records, track: Geometry)
     return on
 
 
-@kernel
+@inlined_kernel
 def _nearest_of_two(x: float, y: float, points: Floats, previous: int, following: int) -> int:
     a = math.hypot(points[previous, 0] - x, points[previous, 1] - y)
     b = math.hypot(points[following, 0] - x, points[following, 1] - y)
