@@ -187,7 +187,8 @@ def test_wheels_leave_the_road_one_by_one_and_white_lines_count_as_road() -> Non
 
 def seen_on(track: Track) -> params.Seen:
     """Three cars on a track, each somewhere else."""
-    _, found = looked(track, DEEPRACER_V6, *track.centre[[0, 5, 9]].T, np.array([0.0, 90.0, -45.0]))
+    x, y = track.centre[[0, 5, 9]].T
+    _, found = looked(track, DEEPRACER_V6, x, y, np.array([0.0, 90.0, -45.0]))
     return params.Seen(track, found, records(3, EPISODE), records(3, COMMAND), np.arange(3.0))
 
 
