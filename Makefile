@@ -4,7 +4,8 @@ BIN := .venv/bin
 RACER := $(BIN)/racer
 
 DATA ?= ../shared/data
-PLAIN := RACER_NO_JIT=1 $(BIN)/pytest -q -m "not slow" tests/tracks tests/racer_env
+PYTEST := $(BIN)/pytest -q -n auto --dist loadfile
+PLAIN := RACER_NO_JIT=1 $(PYTEST) -m "not slow" tests/tracks tests/racer_env
 
 .PHONY: help install race test test-plain lint check bench fidelity clean
 
@@ -40,10 +41,10 @@ race: install
 	@echo "A picture of a lap is in race/lap.png; the drivers race/*.tar.gz run on a real DeepRacer car."
 
 test: install
-	$(BIN)/pytest -q
+	$(PYTEST)
 
 check: lint
-	$(BIN)/pytest -q --cov --cov-report=
+	$(PYTEST) --cov --cov-report=
 	$(PLAIN) --cov --cov-append --cov-report=term:skip-covered
 
 lint: install

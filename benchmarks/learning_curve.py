@@ -2,9 +2,10 @@
 
 Reward, action space and car are those of a training that the original recorded in 2022
 (aws-deepracer-community/deepracer-utils, ``tests/deepracer/logs``): a centre-line reward in bands, 14 actions of 1 and
-2 m/s, version 4 of the car. Every seed is trained by the command itself, one after the other; steps and minutes are
-those until an evaluation with a complete lap, and until one with five of five. Minutes count from the start of the
-command, with compiled kernels in the cache.
+2 m/s, version 4 of the car. So are the hyperparameters, the console's defaults, unless ``--starter`` asks for those
+that ``racer new`` writes. Every seed is trained by the command itself, one after the other; steps and minutes are those
+until an evaluation with a complete lap, and until one with five of five. Minutes count from the start of the command,
+with compiled kernels in the cache.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from rich.table import Table
 from racer_env.car import DiscreteActions
 from racer_env.metadata import ModelMetadata
 from training.course import Entry
+from training.model_folder import STARTER, Hyperparameters, to_json
 from training.run_folder import RunFolder
 
 CAR = "deepracer_v4"
@@ -81,12 +83,14 @@ class Curve(NamedTuple):
         return min((ms / 1000.0 for ms in times if ms is not None), default=math.inf)
 
 
-def write_model(folder: Path) -> Path:
+def write_model(folder: Path, starter: bool) -> Path:
     """Write the model folder that is trained."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "reward_function.py").write_text(REWARD)
     metadata = ModelMetadata(ACTIONS, ("FRONT_FACING_CAMERA",), version=4)
     (folder / "model_metadata.json").write_text(metadata.to_json())
+    settings = STARTER if starter else Hyperparameters()
+    (folder / "hyperparameters.json").write_text(to_json(settings.model_dump()))
     return folder
 
 
@@ -167,6 +171,9 @@ def main(
     seeds: Annotated[int, typer.Option(help="How many, from 0.", min=1)] = 5,
     minutes: Annotated[float, typer.Option(help="The longest training of one seed.", min=0.0)] = 4.0,
     until_laps: Annotated[int, typer.Option(help="Stop a seed after so many laps in a row.", min=1)] = 20,
+    starter: Annotated[
+        bool, typer.Option("--starter", help="Train with the settings of racer new instead of the console's defaults.")
+    ] = False,
     picture: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("learning_curve.png"),
     keep: Annotated[
         Path | None, typer.Option(help="Folder for the runs; seeds that it has already are not trained again.")
@@ -176,7 +183,7 @@ def main(
     console = Console()
     with tempfile.TemporaryDirectory() as scratch:
         folder = keep or Path(scratch)
-        model = write_model(folder / "model")
+        model = write_model(folder / "model", starter)
         train(model, route, Path(scratch) / "warm-up", 0, ["--steps", "1"])  # compiles, if that is not cached
         curves = []
         for seed in range(seeds):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,14 +20,24 @@ from racer_env.commands.race_options import (
     RandomPlaces,
     populated,
 )
-from training.options import CarName, Reverse, Seed, Which, checkpoint, finite
+from training.options import (
+    CarName,
+    EngineName,
+    RayAddress,
+    Reverse,
+    Seed,
+    Which,
+    check_engine,
+    checkpoint,
+    finite,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from training.course import Course
     from training.run_folder import RunFolder
-    from training.trainer import Stop
+    from training.trainer import Stop, Trainer
 
 LAP_TIME = "--until-lap-time and --until-progress"
 INTERRUPTED = 130  #: exit code after Ctrl-C, as shells have it
@@ -116,7 +129,12 @@ def train(
     both_directions: Annotated[
         bool, typer.Option("--both-directions", help="Drive every track forwards and in reverse.")
     ] = False,
-    cars: Annotated[int, typer.Option(help="Cars that gather experience at the same time.", min=1, max=4096)] = 32,
+    cars: Annotated[int, typer.Option(help="Cars that gather experience at the same time.", min=1, max=4096)] = 64,
+    engine: EngineName = "local",
+    workers: Annotated[
+        int | None, typer.Option(help="Of --engine ray, which share the cars; by default one a CPU.", min=1)
+    ] = None,
+    ray_address: RayAddress = None,
 ) -> None:
     """Train a driver from the camera with PPO.
 
@@ -134,6 +152,7 @@ def train(
 
     console = Console(soft_wrap=True, highlight=False)
     stop = _stop(steps, minutes, until_laps, until_lap_time, until_progress)
+    make_trainer = _trainers(engine, workers, ray_address)
     if resume is not None:
         folder = start.resumed(resume, _fixed(context))
     else:
@@ -158,7 +177,7 @@ def train(
         for remark in remarks:
             console.print(note(remark))
     with locked(folder):
-        _train(folder, resume is not None, stop, console)
+        _train(folder, lambda: make_trainer(folder, resume is not None), stop, console)
 
 
 def export(
@@ -178,13 +197,13 @@ def export(
     typer.echo(f"wrote {output}: {bundle.name}, {size:.1f} MB, checked against the run's network")
 
 
-def _train(folder: RunFolder, resume: bool, stop: Stop, console: Console) -> None:
+def _train(
+    folder: RunFolder, make_trainer: Callable[[], AbstractContextManager[Trainer]], stop: Stop, console: Console
+) -> None:
     from training.progress import Progress, describe
-    from training.trainer import Trainer
 
     console.print(_headline(folder, describe(stop)), markup=False)
-    with Progress(console, folder.path.name) as progress:
-        trainer = Trainer(folder, resume)
+    with Progress(console, folder.path.name) as progress, make_trainer() as trainer:
         try:
             course = trainer.train(stop, progress.show)
         finally:
@@ -192,6 +211,23 @@ def _train(folder: RunFolder, resume: bool, stop: Stop, console: Console) -> Non
     console.print(_summary(folder, course, trainer.interrupted), markup=False)
     if trainer.interrupted:
         raise typer.Exit(INTERRUPTED)
+
+
+def _trainers(
+    engine: str, workers: int | None, address: str | None
+) -> Callable[[RunFolder, bool], AbstractContextManager[Trainer]]:
+    """What makes the trainer of a run, new or going on, for as long as it is needed."""
+    if check_engine(engine, address) == "ray":
+        from training.cluster import check_address
+        from training.cluster_trainer import on_cluster
+
+        check_address(address)
+        return partial(on_cluster, workers=workers, address=address)
+    if workers is not None:
+        raise typer.BadParameter("needs --engine ray", param_hint="--workers")
+    from training.trainer import Trainer
+
+    return lambda run, resume: nullcontext(Trainer(run, resume))
 
 
 def _stop(
@@ -210,7 +246,17 @@ def _stop(
 
 def _fixed(context: typer.Context) -> list[str]:
     """What the user gave although the run that goes on has it fixed."""
-    free = ("resume", "steps", "minutes", "until_laps", "until_lap_time", "until_progress")
+    free = (
+        "resume",
+        "steps",
+        "minutes",
+        "until_laps",
+        "until_lap_time",
+        "until_progress",
+        "engine",
+        "workers",
+        "ray_address",
+    )
     given = [p for p in context.command.params if p.name not in free and _given(context, p.name)]
     return [p.opts[0] if p.param_type_name == "option" else "the model folder" for p in given]
 

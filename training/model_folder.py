@@ -68,6 +68,10 @@ class Hyperparameters(BaseModel):
         return said
 
 
+#: What a new model starts with: on a CPU, larger minibatches and fewer epochs than the console's defaults learn a
+#: driver of re:Invent 2018 in as many steps and a third of the time.
+STARTER = Hyperparameters(batch_size=256, num_epochs=3, lr=1e-3, num_episodes_between_training=40)
+
 _CONSOLE_RANGES = {
     "num_epochs": (3, 10),
     "lr": (1e-8, 1e-3),

@@ -1,9 +1,9 @@
 """What learns: the driver's network, which sees what the car sees, and a critic, which may see the car's state.
 
-The driver's networks are the original's three (``markov/sensors/utils.py``) and a compact one of ours that costs less
-than a fifth of SHALLOW on a CPU. Only the driver is exported; the critic exists to train it, so by default it sees the
-exact state of the car, and of what is around it, instead of a second copy of the camera's network (*asymmetric actor
-critic*, Pinto et al., 2017, arXiv:1710.06542).
+The driver's networks are the original's three (``markov/sensors/utils.py``) and a compact one of ours that makes sixty
+times fewer operations than SHALLOW: a CPU learns from twenty to thirty times as many pictures a second. Only the driver
+is exported; the critic exists to train it, so by default it sees the exact state of the car, and of what is around it,
+instead of a second copy of the camera's network (*asymmetric actor critic*, Pinto et al., 2017, arXiv:1710.06542).
 """
 
 from __future__ import annotations

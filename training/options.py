@@ -12,6 +12,11 @@ CarName = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Of everything random.", min=0)]
 Reverse = Annotated[bool, typer.Option("--reverse", help="Drive the track in reverse.")]
+EngineName = Annotated[str, typer.Option("--engine", help="local, or ray for a Ray cluster.")]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(help="Of a running cluster; by default one is started on this machine.", show_default=False),
+]
 Which = Annotated[str, typer.Option(help="Which checkpoint of a run: best or last.")]
 
 
@@ -27,3 +32,12 @@ def checkpoint(which: str) -> str:
     if which not in ("best", "last"):
         raise typer.BadParameter(f"{which!r}, but must be best or last", param_hint="--which")
     return which
+
+
+def check_engine(name: str, address: str | None) -> str:
+    """Refuse what is no engine's name, and the address of a cluster that is not used."""
+    if name not in ("local", "ray"):
+        raise typer.BadParameter(f"{name!r}, but must be local or ray", param_hint="--engine")
+    if name == "local" and address is not None:
+        raise typer.BadParameter("needs --engine ray", param_hint="--ray-address")
+    return name

@@ -77,10 +77,11 @@ class TrainingRecords:
     def stepped(self, step: Step, actions: npt.NDArray[Any]) -> None:
         """A step was made."""
         for _, rows in self._recorder.add(step, actions):
-            self._finish(rows)
+            self.add_episode(rows)
         self._log_printed()
 
-    def _finish(self, rows: list[TraceRow]) -> None:
+    def add_episode(self, rows: list[TraceRow]) -> None:
+        """Add an episode that is over."""
         number, last = self.course.episodes, rows[-1]
         reward = sum(row.reward for row in rows)
         self._recent.append(Episode(number, len(rows), reward, last.progress, last.status))
@@ -125,7 +126,10 @@ class TrainingRecords:
         return (self.course.episodes - 1) % self.per_file + 1 if self.course.episodes else 0
 
     def _log_printed(self) -> None:
-        lines = self._simulator.reward.take_printed() if self._simulator.reward else []
+        self.add_printed(self._simulator.reward.take_printed() if self._simulator.reward else [])
+
+    def add_printed(self, lines: list[str]) -> None:
+        """Write down what a reward function printed."""
         if lines:
             self._printed.extend(lines)
             with (self.run.path / "logs" / "reward.log").open("a", encoding="utf-8") as log:

@@ -80,8 +80,8 @@ class Settings(BaseModel):
     network: str  #: a name of `training.networks.ARCHITECTURES`
     critic: str = "STATE"  #: what the critic sees: STATE or the driver's own sensors
     seed: int = 0
-    cars: int = Field(32, ge=1)  #: that gather experience at the same time
-    steps_per_car: int = Field(80, ge=1)  #: in one iteration
+    cars: int = Field(64, ge=1)  #: that gather experience at the same time
+    steps_per_car: int = Field(40, ge=1)  #: in one iteration
     evaluate_every: int = Field(1, ge=1)  #: iterations
     best: Literal["progress", "reward", "lap-time"] = "progress"  #: what makes a checkpoint the best
 

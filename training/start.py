@@ -32,7 +32,7 @@ def started(
     network: str | None = None,
     critic: str = STATE,
     reverse: bool = False,
-    cars: int = 32,
+    cars: int = 64,
     race: Race = TIME_TRIAL,
     randomise: str = "none",
     jitter: bool = False,

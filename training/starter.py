@@ -7,7 +7,7 @@ from pathlib import Path
 from racer_env.errors import RacerError, nearest
 from racer_env.metadata import ModelMetadata
 from reward_functions import EXAMPLES
-from training.model_folder import Hyperparameters, to_json
+from training.model_folder import STARTER, to_json
 from training.run_folder import unwritable, write
 
 
@@ -26,7 +26,7 @@ def make_model_folder(folder: Path, example: str) -> list[Path]:
     defaults = {
         "reward_function.py": "",
         "model_metadata.json": ModelMetadata().to_json(),
-        "hyperparameters.json": to_json(Hyperparameters().model_dump()),
+        "hyperparameters.json": to_json(STARTER.model_dump()),
     }
     for name, content in defaults.items():
         source = EXAMPLES[example] / name

@@ -170,7 +170,7 @@ class Trainer:
     def _iterate(self) -> None:
         """Gather experience, learn from it and, every now and then, evaluate and save."""
         began = time.monotonic()
-        if not self.ppo.gather():
+        if not self._gather():
             return
         steps, self.course.steps = self.course.steps, self.ppo.num_timesteps
         try:
@@ -186,6 +186,10 @@ class Trainer:
             evaluation = self.evaluate()
             self.save("last")
         self._tell((self.course.steps - steps) / (time.monotonic() - began), evaluation)
+
+    def _gather(self) -> bool:
+        """Fill the learner's rollout buffer and the records; False if that was interrupted."""
+        return self.ppo.gather()
 
     def _finish(self) -> None:
         """Save first of all: who interrupts again, and does not wait for the last evaluation, loses nothing else."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +136,12 @@ def follower(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     trainer.save("best")
     trainer.save("last")
     return trainer.run
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[None]:
+    """A Ray cluster of two CPUs on this machine, to which everything that asks for one is connected."""
+    from training.cluster import connected
+
+    with connected(cpus=2):
+        yield

@@ -97,11 +97,11 @@ def test_the_deep_network_has_the_sizes_of_the_original() -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in ARCHITECTURES if n != "compact"])
-def test_compact_is_at_least_five_times_cheaper_than_every_network_of_the_original(name: str) -> None:
+def test_compact_is_at_least_25_times_cheaper_than_every_network_of_the_original(name: str) -> None:
     picture = {CAMERA: torch.rand(1, 1, 120, 160)}
     compact, other = (multiply_accumulates(embedder(n), picture) for n in ("compact", name))
     assert compact > 0
-    assert other >= 5 * compact
+    assert other >= 25 * compact
 
 
 def test_a_driver_that_sees_its_state_has_two_layers_of_128() -> None:
