@@ -10,15 +10,15 @@ anywhere in the point's grid cell, and the road test reads only the edges that c
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from racer_env.kernel import Floats, Ints, kernel
+from racer_env.kernel import Floats, Ints, inlined_kernel, kernel
 
 CELL = 0.25  #: m, side of a grid cell; 0.1 to 0.5 make no measurable difference
 MARGIN = 1.5  #: m, how far the grid reaches beyond the borders; outside it every segment is searched
-BAND = 0.1  #: m, height of a band of the road test
+BAND = 0.05  #: m, height of a band of the road test
 LANE_STEP = 1e-3  #: m, over which the direction of a lane is measured
 
 
@@ -49,9 +49,8 @@ class Geometry(NamedTuple):
     inner_lane: Line
     outer_lane: Line
     grid: Grid
-    edges: Floats  #: (e, 4) x, y, x, y of the road's outline
-    band_first: Ints  #: (bands + 1,)
-    band_edges: Ints
+    band_first: Ints  #: (bands + 1,) where each band's edges begin in `edges`
+    edges: Floats  #: (e, 4) of the road's outline: y of the lower and the upper end, x of the lower one, x for each y
     normal: Floats  #: (p,) station over length of each centre vertex, the last one exactly 1
     length: float
     left_is_inner: bool  #: driving along the centre line, the inner border is on the left
@@ -67,7 +66,7 @@ class Projection(NamedTuple):
     y: float
 
 
-@kernel
+@inlined_kernel
 def _cell_of(x: float, y: float, grid: Grid) -> int:
     column, row = math.floor((x - grid.left) / CELL), math.floor((y - grid.bottom) / CELL)
     if column < 0 or row < 0 or column >= grid.columns or row >= grid.rows:
@@ -75,7 +74,7 @@ def _cell_of(x: float, y: float, grid: Grid) -> int:
     return int(row * grid.columns + column)
 
 
-@kernel
+@inlined_kernel
 def _along(points: Floats, i: int, x: float, y: float) -> tuple[float, float]:
     """Share of segment i at which it is nearest to (x, y), and the squared distance there."""
     ax, ay = points[i, 0], points[i, 1]
@@ -88,7 +87,7 @@ def _along(points: Floats, i: int, x: float, y: float) -> tuple[float, float]:
     return share, ex * ex + ey * ey
 
 
-@kernel
+@inlined_kernel
 def project(x: float, y: float, line: Line, grid: Grid) -> Projection:
     """Find the nearest point of a line; of several, the first along it."""
     points, station = line.points, line.station
@@ -110,24 +109,20 @@ def project(x: float, y: float, line: Line, grid: Grid) -> Projection:
     )
 
 
-@kernel
+@inlined_kernel
 def on_road(x: float, y: float, track: Geometry) -> bool:
     """Tell whether a point is on the road: between the borders, white lines included."""
-    bands = len(track.band_first) - 1
     band = math.floor((y - track.grid.bottom) / BAND)
-    if band < 0 or band >= bands:
+    if band < 0 or band >= len(track.band_first) - 1:
         return False
-    inside = False
+    crossed = 0
     for k in range(track.band_first[band], track.band_first[band + 1]):
-        edge = track.edges[track.band_edges[k]]
-        if (edge[1] > y) != (edge[3] > y):
-            crossing = edge[0] + (y - edge[1]) * (edge[2] - edge[0]) / (edge[3] - edge[1])
-            if x < crossing:
-                inside = not inside
-    return inside
+        low, high, start, slope = track.edges[k, 0], track.edges[k, 1], track.edges[k, 2], track.edges[k, 3]
+        crossed += (low <= y) & (y < high) & (x < start + (y - low) * slope)
+    return crossed % 2 == 1
 
 
-@kernel
+@inlined_kernel
 def width_at(x: float, y: float, track: Geometry) -> float:
     """Distance between the inner and the outer border point nearest to a point of the centre line."""
     inner = project(x, y, track.inner, track.grid)
@@ -135,7 +130,7 @@ def width_at(x: float, y: float, track: Geometry) -> float:
     return math.hypot(inner.x - outer.x, inner.y - outer.y)
 
 
-@kernel
+@inlined_kernel
 def left_of_centre(x: float, y: float, track: Geometry) -> bool:
     """Tell whether a point is nearer to the border on the left, seen in driving direction."""
     inner = project(x, y, track.inner, track.grid)
@@ -143,7 +138,7 @@ def left_of_centre(x: float, y: float, track: Geometry) -> bool:
     return bool((inner.distance < outer.distance) == track.left_is_inner)
 
 
-@kernel
+@inlined_kernel
 def waypoints_around(share: float, normal: Floats) -> tuple[int, int]:
     """Indices of the waypoints behind and ahead of a share of the lap in [0, 1]."""
     n = len(normal)
@@ -250,10 +245,13 @@ def _near_segments(points: Floats, grid: Grid) -> tuple[Ints, Ints]:
     return np.cumsum(np.concatenate(counts)), np.concatenate(found)
 
 
-def bands(edges: Floats, grid: Grid) -> dict[str, Ints]:
-    """For each band of y the edges (e, 4) that reach into it."""
-    low, high = np.sort(edges[:, (1, 3)], axis=1).T
+def bands(outline: Floats, grid: Grid) -> dict[str, Any]:
+    """For each band of y the edges that reach into it, of an outline (e, 4) of x, y, x, y."""
+    up = outline[:, 1] <= outline[:, 3]
+    (x, low, end, high) = np.where(up[:, None], outline, outline[:, (2, 3, 0, 1)]).T
+    slope = np.divide(end - x, high - low, out=np.zeros_like(x), where=high > low)
+    edges = np.stack((low, high, x, slope), axis=1)
     lowest, highest = (np.floor((y - grid.bottom) / BAND).astype(np.int64) for y in (low, high))
     inside = [np.flatnonzero((lowest <= b) & (b <= highest)) for b in range(int(highest.max()) + 1)]
     first = np.r_[0, np.cumsum([len(e) for e in inside])].astype(np.int64)
-    return {"band_first": first, "band_edges": np.concatenate(inside).astype(np.int64)}
+    return {"band_first": first, "edges": np.ascontiguousarray(edges[np.concatenate(inside)])}

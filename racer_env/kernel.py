@@ -73,6 +73,11 @@ def kernel(function: Function) -> Function:
     return cast("Function", numba.njit(cache=True)(function)) if COMPILED else function
 
 
+def inlined_kernel(function: Function) -> Function:
+    """Compile a function into every kernel that calls it: handing it a track would cost more than what it does."""
+    return cast("Function", numba.njit(cache=True, forceinline=True)(function)) if COMPILED else function
+
+
 def parallel_kernel(function: Function) -> Function:
     """Compile a function whose `prange` loops use all cores, kept on disk between runs."""
     return cast("Function", numba.njit(cache=True, parallel=True)(function)) if COMPILED else function

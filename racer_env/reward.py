@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import sys
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -126,14 +126,13 @@ class RewardFunction:
         functions = self.functions if cars is None else [self.functions[i] for i in np.asarray(cars).tolist()]
         if len(functions) != len(params):
             raise ValueError(f"{len(params)} params for {len(functions)} cars")
-        self._protect_waypoints(params)
         values = array("d")
         append = values.append  # converts as float() does, but takes no text
         value: Any = _NOTHING
         car: Params = {}
         try:
             with self.printed:
-                for function, car in zip(functions, params, strict=True):
+                for function, car in zip(functions, self._protected(params), strict=True):
                     value = _NOTHING
                     value = function(car)
                     append(value)
@@ -180,14 +179,13 @@ class RewardFunction:
             raise RewardError(f"{where} returned {_fault(float(rewards[first]))}; it was for car {first}")
         return rewards
 
-    def _protect_waypoints(self, params: Sequence[Params]) -> None:
-        """Cars share the list; a function that changes it gets its own from then on."""
+    def _protected(self, params: Sequence[Params]) -> Iterable[Params]:
+        """Cars share the list of waypoints; a function that changes it gets its own from then on."""
         if self._changes_waypoints:
-            for car in params:
-                car["waypoints"] = list(car["waypoints"])
-        elif params and params[0].get("waypoints") is not self._waypoints:
-            self._waypoints = params[0].get("waypoints")
-            self._waypoints_were = self._waypoints and list(self._waypoints)
+            return map(_with_own_waypoints, params)
+        if params and (waypoints := params[0].get("waypoints")) is not self._waypoints:
+            self._waypoints, self._waypoints_were = waypoints, waypoints and list(waypoints)
+        return params
 
     def _restore_waypoints(self) -> None:
         # Comparing a list with its copy takes a nanosecond a point: the same objects are not looked into.
@@ -211,6 +209,11 @@ class RewardFunction:
         """Say the params that the user's code names; all of them if it names none."""
         read = {key: value for key, value in car.items() if key in self._keys} or car
         return "params were " + ", ".join(f"{key}={abbreviated(value)}" for key, value in read.items())
+
+
+def _with_own_waypoints(car: Params) -> Params:
+    car["waypoints"] = list(car["waypoints"])
+    return car
 
 
 def try_reward(function: RewardFunction, trial: Sequence[Params]) -> None:

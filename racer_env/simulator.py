@@ -293,7 +293,7 @@ class Simulator:
                 if self.reward.batched:
                     self.rewards[some] = self.reward.batch(params.columns(seen, some))
                 else:
-                    self.rewards[some] = self.reward(params.build(seen, some), some)
+                    self.rewards[some] = self.reward(params.Rows(seen, some), some)
 
     def _seen(self, place: _Place, time: Floats) -> Seen:
         around = self.judged_bodies if self._crowded else None

@@ -136,7 +136,6 @@ class Track:
         """The arrays that kernels read."""
         grid = grid_around(self.bounds)
         centre = line(self.centre, grid)
-        edges = self._outline()
         return Geometry(
             centre=centre,
             inner=line(self.inner, grid),
@@ -144,8 +143,7 @@ class Track:
             inner_lane=line(0.5 * (self.centre + self.inner), grid),
             outer_lane=line(0.5 * (self.centre + self.outer), grid),
             grid=grid,
-            edges=edges,
-            **bands(edges, grid),
+            **bands(self._outline(), grid),
             normal=np.r_[centre.station[:-1] / centre.station[-1], 1.0],
             length=float(centre.station[-1]),
             left_is_inner=self.counter_clockwise,

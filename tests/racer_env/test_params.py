@@ -183,3 +183,32 @@ def test_wheels_leave_the_road_one_by_one_and_white_lines_count_as_road() -> Non
         _, found = looked(oval, DEEPRACER_V6, front[:, 0], front[:, 1], np.degrees(np.array([yaw])))
         states.append((bool(found.all_wheels_on_track[0]), bool(found.is_offtrack[0])))
     assert states == [(True, False), (True, False), (False, False), (False, False), (False, True)]
+
+
+def seen_on(track: Track) -> params.Seen:
+    """Three cars on a track, each somewhere else."""
+    x, y = track.centre[[0, 5, 9]].T
+    _, found = looked(track, DEEPRACER_V6, x, y, np.array([0.0, 90.0, -45.0]))
+    return params.Seen(track, found, records(3, EPISODE), records(3, COMMAND), np.arange(3.0))
+
+
+def test_rows_are_those_that_are_built_and_made_anew_at_every_walk(oval: Track) -> None:
+    seen, cars = seen_on(oval), np.array([2, 0])
+    rows = params.Rows(seen, cars)
+    assert len(rows) == 2
+    assert list(rows) == params.build(seen, cars) == [rows[0], rows[1]]
+    assert [type(row) for row in rows] == [dict, dict]
+    assert [list(row) for row in rows] == [list(PARAMS), list(PARAMS)]
+    for row in rows:
+        row["x"], row["extra"] = 1e9, True
+        del row["y"]
+    assert list(rows) == params.build(seen, cars)
+
+
+def test_writing_to_columns_changes_nothing_that_was_seen(oval: Track) -> None:
+    seen = seen_on(oval)
+    before, waypoints = seen.situation.tolist(), oval.centre.copy()
+    for values in params.columns(seen, np.arange(3)).values():
+        values[:] = 1
+    assert seen.situation.tolist() == before
+    assert np.array_equal(oval.centre, waypoints)
