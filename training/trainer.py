@@ -203,7 +203,7 @@ class Trainer:
 
     def evaluate(self) -> Evaluation:
         """Drive five greedy laps of each track with the weights as they are; keep them if they are the best so far."""
-        result, course = evaluate(self.driver, self.evaluators), self.course
+        result, course = self._drive_evaluation(), self.course
         for met in self._stop.met_by(result).tolist():
             course.laps_in_a_row = course.laps_in_a_row + 1 if met else 0
         if result.complete.any() and course.first_lap_steps is None:
@@ -224,6 +224,15 @@ class Trainer:
             self.save("best")
         self._evaluated = True
         return result
+
+    def _drive_evaluation(self) -> Evaluation:
+        """Drive the laps; what the reward function prints meanwhile is kept only if it fails."""
+        try:
+            return evaluate(self.driver, self.evaluators)
+        except RewardError:
+            for evaluator in self.evaluators:
+                self.records.add_printed(evaluator.reward.take_printed() if evaluator.reward else [])
+            raise
 
     def save(self, which: str) -> None:
         """Write a checkpoint, whole or not at all, and the records up to it."""
