@@ -164,7 +164,15 @@ def test_a_new_model_folder_can_be_trained(example: str, tmp_path: Path) -> None
 
 def test_a_new_model_folder_has_every_hyperparameter_to_edit(tmp_path: Path) -> None:
     make_model_folder(tmp_path / "mine", "centre_line")
-    assert json.loads((tmp_path / "mine" / "hyperparameters.json").read_text()) == DEFAULTS
+    written = json.loads((tmp_path / "mine" / "hyperparameters.json").read_text())
+    assert set(written) == set(DEFAULTS)
+    assert {key for key in DEFAULTS if written[key] != DEFAULTS[key]} == {
+        "batch_size",
+        "num_epochs",
+        "lr",
+        "num_episodes_between_training",
+    }
+    assert not Hyperparameters.read(tmp_path / "mine" / "hyperparameters.json").remarks()
     assert ModelFolder.read(tmp_path / "mine").metadata.actions == DEFAULT_ACTIONS
 
 
