@@ -35,7 +35,7 @@ def run_simulator(run: RunFolder) -> Simulator:
 
 
 def weights(trainer: Trainer) -> torch.Tensor:
-    return torch.nn.utils.parameters_to_vector(trainer.ppo.policy.parameters()).detach().clone()
+    return torch.cat([p.detach().flatten() for p in trainer.ppo.policy.parameters()])
 
 
 def trace(run: RunFolder) -> dict[int, list[dict[str, str]]]:
