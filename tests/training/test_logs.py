@@ -258,7 +258,7 @@ def test_exported_layouts_hold_the_files_of_the_run(recorded: RunFolder, tmp_pat
         done = export(recorded, tmp_path / layout, layout)
         assert (done.iterations, done.evaluations) == (len(list(recorded.path.glob("training-simtrace/*.csv"))), 1)
     drfc, droa = files(tmp_path / "drfc"), files(tmp_path / "droa")
-    ours = r"settings.json|provenance.json|track.npy|(checkpoints|tensorboard|logs)/.*"
+    ours = r"\.lock|settings.json|provenance.json|track.npy|(checkpoints|tensorboard|logs)/.*"
     assert drfc == {name: content for name, content in own.items() if not re.fullmatch(ours, name)}
     plain = {re.sub(JOB, r"\1", name): content for name, content in droa.items()}
     moved = {
