@@ -25,12 +25,12 @@ MakeTrainer = Callable[..., Trainer]
 
 #: Is a Ctrl-C at the n-th call of each of the four cars: someone hammers on the keys.
 AT_CALL = """
-import os, signal
+import inspect, os, signal
 n = 0
 def reward_function(params):
     global n
     n += 1
-    if n == {call}:
+    if n == {call} and "gather" in [frame.function for frame in inspect.stack()]:  # not in an evaluation
         os.kill(os.getpid(), signal.SIGINT)
     return 1.0
 """
