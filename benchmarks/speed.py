@@ -6,6 +6,7 @@ in an environment of its own, or with what their authors publish. Nothing else s
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -15,14 +16,14 @@ from rich.progress import track as progress
 from benchmarks import driving, peers, seeing, sizes, starting, training_loop, training_profile
 from benchmarks.measure import Peer, compare, machine, table
 
-WIDTH = 200  #: characters of the tables
+WIDTH = 400  #: characters of a line where the output goes into a file, so that rows of tables stay whole
 
 
 def main(
     only: Annotated[str, typer.Option(help="Measure only the figures whose name contains this, and no peers.")] = "",
 ) -> None:
     """Measure and print everything."""
-    console = Console(width=WIDTH)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     console.print(machine())
     others: tuple[Peer, ...] = ()
     if not only:
