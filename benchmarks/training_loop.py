@@ -59,7 +59,7 @@ def steps_per_second(sensor: str, reward: str | None = None) -> float:
 
 
 def real_reward() -> float:
-    """Speed with the longest shipped reward in per cent of that with ``return 1.0``."""
+    """Speed with a real reward in per cent of that with ``return 1.0``."""
     real = (EXAMPLES[REAL] / "reward_function.py").read_text()
     return (
         100.0
