@@ -9,7 +9,7 @@ that league broke ties arbitrarily, the earlier submission is listed first, and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -58,6 +58,11 @@ class Score:
     off_track_count: int  #: in the laps that make the score, or in all of them after a DNF
 
     @property
+    def finished(self) -> bool:
+        """Whether it qualified."""
+        return self.time_ms is not None
+
+    @property
     def order(self) -> tuple[bool, float]:
         """Sorts the better score first; equal for an exact tie."""
         if self.time_ms is None:
@@ -89,6 +94,16 @@ class Standing:
     gap_ms: int | None  #: to the winner; None after a DNF
     entry: Entry
     submissions: int
+
+    @property
+    def racer(self) -> str:
+        """Who it is."""
+        return self.entry.racer
+
+    @property
+    def finished(self) -> bool:
+        """Whether they qualified."""
+        return self.entry.score.finished
 
     @property
     def place(self) -> str:
@@ -133,13 +148,24 @@ def standings(entries: Iterable[Entry]) -> tuple[Standing, ...]:
     for entry in entries:
         made[entry.racer] += 1
         best[entry.racer] = min(best.get(entry.racer, entry), entry, key=lambda e: e.order)
-    ranked = sorted(best.values(), key=lambda e: e.order)
+    return ranked(best.values(), made)
+
+
+def among(board: Iterable[Standing], racers: Container[str]) -> tuple[Standing, ...]:
+    """The board of some of the racers on a board: positions and gaps are counted among them."""
+    chosen = [s for s in board if s.racer in racers]
+    return ranked((s.entry for s in chosen), {s.racer: s.submissions for s in chosen})
+
+
+def ranked(best: Iterable[Entry], submissions: Mapping[str, int]) -> tuple[Standing, ...]:
+    """Rank one entry of each racer, winner first; `submissions` says how many each has made."""
+    entries = sorted(best, key=lambda e: e.order)
     board: list[Standing] = []
-    for _, equals in groupby(ranked, key=lambda e: e.score.order):
+    for _, equals in groupby(entries, key=lambda e: e.score.order):
         group, position = list(equals), len(board) + 1
         for e in group:
-            gap = _gap(e.score, ranked[0].score)
-            board.append(Standing(position, len(group) > 1, gap, e, made[e.racer]))
+            gap = _gap(e.score, entries[0].score)
+            board.append(Standing(position, len(group) > 1, gap, e, submissions[e.racer]))
     return tuple(board)
 
 

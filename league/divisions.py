@@ -1,0 +1,137 @@
+"""Divisions: who moves up and down, and from when on.
+
+A month (or whatever a season's rounds are) is a whole number. After it the best of a division's board move up and
+the last move down, from the next month on; who does not race stays. In the AWS League of 2021 and 2022 the best
+tenth of the Open Division moved up to the Pro Division for good.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
+
+from league.errors import LeagueError
+from league.rules import Standing
+from racer_env.errors import nearest
+
+
+@dataclass(frozen=True)
+class Division:
+    """One division. Shares are per cent of its board, as written: 10 of 1075 racers are 107.5, that is 108 up."""
+
+    name: str
+    promoted: float = 0.0  #: per cent of who finished, rounded up
+    relegated: float = 0.0  #: per cent of who is on the board, rounded down
+
+    def __post_init__(self) -> None:
+        for what in ("promoted", "relegated"):
+            if not 0.0 <= getattr(self, what) <= 100.0:
+                raise LeagueError(f"{what} of {self.name} is {getattr(self, what)} %, but must be from 0 to 100")
+        if self.promoted + self.relegated > 100.0:
+            raise LeagueError(
+                f"{self.name} cannot promote {self.promoted} % and relegate {self.relegated} % of a board"
+            )
+
+
+def promoted(board: Sequence[Standing], per_cent: float) -> tuple[str, ...]:
+    """The best of a board, rounded up: whoever has a position up to the last that moves up. DNFs never do."""
+    finished = [s for s in board if s.finished]
+    seats = seats_up(len(finished), per_cent)
+    return tuple(s.racer for s in finished if s.position <= seats)
+
+
+def seats_up(finishers: int, per_cent: float) -> int:
+    """How many positions of a board move up: 10 per cent of 1075 are 108."""
+    return math.ceil(_share(finishers, per_cent))
+
+
+def relegated(board: Sequence[Standing], per_cent: float) -> tuple[str, ...]:
+    """The last of a board, rounded down; whoever shares a position with the last that stays, stays."""
+    safe = len(board) - math.floor(_share(len(board), per_cent))
+    return tuple(s.racer for s in board if s.position > safe)
+
+
+@dataclass(frozen=True)
+class Move:
+    """A racer's change of division."""
+
+    racer: str
+    came: str  #: the division it was
+    to: str
+    month: int  #: the first in the new division
+
+
+@dataclass(frozen=True)
+class Roster:
+    """Who is in which division when. Everybody begins in the lowest.
+
+    Args:
+        divisions: lowest first.
+        moves: of everybody; of two from the same month on, the later one holds.
+
+    Raises:
+        LeagueError: there is no division, or two have the same name.
+    """
+
+    divisions: tuple[Division, ...]
+    moves: tuple[Move, ...] = ()
+    _of: Mapping[str, tuple[Move, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        names = [division.name for division in self.divisions]
+        if not names or len(set(names)) < len(names):
+            raise LeagueError(f"divisions need different names, lowest first, not {names}")
+        of: dict[str, tuple[Move, ...]] = {}
+        for move in sorted(self.moves, key=lambda move: move.month):
+            of[move.racer] = (*of.get(move.racer, ()), move)
+        object.__setattr__(self, "_of", of)
+
+    def division(self, racer: str, month: int) -> str:
+        """Where a racer races in a month."""
+        made = [move for move in self._of.get(racer, ()) if move.month <= month]
+        return made[-1].to if made else self.divisions[0].name
+
+    def placed(self, racer: str, to: str, month: int) -> Roster:
+        """The same with a racer in a division from a month on, by the organiser's decision."""
+        self._index(to)
+        return self._after([Move(racer, self.division(racer, month), to, month)])
+
+    def after(self, month: int, boards: Mapping[str, Sequence[Standing]]) -> Roster:
+        """The same once a month is over: what its boards, by division, change from the next month on.
+
+        Who stands on the board of a division that is not theirs moves from there nowhere: the moves of a month are
+        those of a division's own racers.
+
+        Raises:
+            LeagueError: a board is of no division.
+        """
+        for name in boards:
+            self._index(name)
+        moves: list[Move] = []
+        for lower, upper in pairwise(self.divisions):
+            up = [
+                r for r in promoted(boards.get(lower.name, ()), lower.promoted) if self.division(r, month) == lower.name
+            ]
+            down = relegated(boards.get(upper.name, ()), upper.relegated)
+            down = tuple(r for r in down if self.division(r, month) == upper.name)
+            moves += [Move(racer, lower.name, upper.name, month + 1) for racer in up]
+            moves += [Move(racer, upper.name, lower.name, month + 1) for racer in down]
+        rising = {move.racer for move in moves if self._index(move.to) > self._index(move.came)}
+        return self._after([m for m in moves if m.racer not in rising or self._index(m.to) > self._index(m.came)])
+
+    def _after(self, moves: Sequence[Move]) -> Roster:
+        return Roster(self.divisions, self.moves + tuple(m for m in moves if m.came != m.to))
+
+    def _index(self, name: str) -> int:
+        names = [division.name for division in self.divisions]
+        if name not in names:
+            raise LeagueError(f"there is no division {name!r}; {nearest(name, names)}")
+        return names.index(name)
+
+
+def _share(count: int, per_cent: float) -> Fraction:
+    """Exactly: 10 % of 1070 are 107, and not a little more."""
+    return Fraction(str(per_cent)) * count / 100
