@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any, ClassVar
 
 from league.errors import LeagueError
 from league.rules import Standing
@@ -21,6 +22,8 @@ from racer_env.errors import nearest
 @dataclass(frozen=True)
 class Division:
     """One division. Shares are per cent of its board, as written: 10 of 1075 racers are 107.5, that is 108 up."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     name: str
     promoted: float = 0.0  #: per cent of who finished, rounded up

@@ -8,25 +8,13 @@ are equal, too. What a position is worth is the organiser's to say.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 from league.errors import LeagueError
-from league.rules import Standing
+from league.rules import Standing, place, positions
 
 Points = Mapping[str, int]  #: of each racer, in one round
-
-
-class Scale(Protocol):
-    """What a round is worth."""
-
-    def points(self, board: Sequence[Standing]) -> dict[str, int]:
-        """The points of everybody on a board."""
-
-    @property
-    def most(self) -> int:
-        """What a winner gets."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +24,8 @@ class ByPosition:
     Raises:
         LeagueError: there are none, some are negative, or a worse position is worth more than a better one.
     """
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     table: tuple[int, ...] = (25, 18, 15, 12, 10, 8, 6, 4, 2, 1)
     finished: int = 0  #: for every position after those
@@ -65,6 +55,8 @@ class ByPosition:
 class ByTime:
     """Points by how near to the winner's time: `most` times winner's over own, rounded down; a DNF gets none."""
 
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
     most: int = 1000
 
     def __post_init__(self) -> None:
@@ -81,6 +73,13 @@ class ByTime:
         return self.most * winner // time if time else self.most
 
 
+#: What a round may be worth.
+Scale = ByPosition | ByTime
+
+#: Points as in motor racing.
+CHAMPIONSHIP = ByPosition()
+
+
 @dataclass(frozen=True)
 class Row:
     """A racer's place in the table of a season."""
@@ -94,18 +93,18 @@ class Row:
 
     @property
     def place(self) -> str:
-        """The position as a table shows it: ``3``, or ``=3`` for a tie."""
-        return f"={self.position}" if self.tied else str(self.position)
+        """The position as a table shows it."""
+        return place(self.position, tied=self.tied)
 
 
 def season_table(
-    boards: Sequence[Sequence[Standing]], scale: Scale | None = None, best: int | None = None
+    boards: Sequence[Sequence[Standing]], scale: Scale = CHAMPIONSHIP, best: int | None = None
 ) -> tuple[Row, ...]:
     """The table after some rounds.
 
     Args:
         boards: of each round.
-        scale: what a round is worth; None: `ByPosition`.
+        scale: what a round is worth.
         best: how many rounds of a racer are added up; None: all.
 
     Raises:
@@ -113,21 +112,23 @@ def season_table(
     """
     if best is not None and best < 1:
         raise LeagueError(f"at least the best 1 of a racer's rounds must count, not {best}")
-    scale = scale or ByPosition()
     rounds = [scale.points(board) for board in boards]
-    places = [{s.racer: s.position for s in board if s.finished} for board in boards]
-    made = [_row(racer, rounds, best) for racer in dict.fromkeys(racer for points in rounds for racer in points)]
-    finishes = {row.racer: sorted(place[row.racer] for place in places if row.racer in place) for row in made}
-    worst = max((len(board) for board in boards), default=0) + 1
+    rows = [_row(racer, rounds, best) for racer in sorted({racer for points in rounds for racer in points})]
+    finishes = _finishes(boards)
 
     def order(row: Row) -> tuple[int, list[int]]:
-        return -row.points, [*finishes[row.racer], *[worst] * (len(boards) - len(finishes[row.racer]))]
+        return -row.points, finishes[row.racer]
 
-    table: list[Row] = []
-    for _, equals in groupby(sorted(made, key=lambda row: (order(row), row.racer)), key=order):
-        group, position = list(equals), len(table) + 1
-        table += [Row(position, len(group) > 1, r.racer, r.points, r.rounds, r.counts) for r in group]
-    return tuple(table)
+    return tuple(replace(row, position=p, tied=t) for p, t, row in positions(sorted(rows, key=order), order))
+
+
+def _finishes(boards: Sequence[Sequence[Standing]]) -> dict[str, list[int]]:
+    """The positions of everybody's finishes, best first, and one that is worse than all for what is missing."""
+    worst = max(map(len, boards), default=0) + 1
+    made: dict[str, list[int]] = {s.racer: [] for board in boards for s in board}
+    for s in (s for board in boards for s in board if s.finished):
+        made[s.racer].append(s.position)
+    return {racer: [*sorted(places), worst] for racer, places in made.items()}
 
 
 def _row(racer: str, rounds: Sequence[Points], best: int | None) -> Row:

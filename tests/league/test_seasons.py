@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,8 +11,8 @@ from hypothesis import strategies as st
 from league.brackets import Elimination
 from league.divisions import Division
 from league.errors import LeagueError
-from league.points import ByPosition
-from league.seasons import Month, Season, Seat, Won
+from league.points import ByPosition, ByTime
+from league.seasons import Month, Season, Seat, Won, read_season, write_season
 from tests.league.boards import Board, boards, racers, times
 
 SMALL = Season(
@@ -55,7 +57,7 @@ def test_who_moves_and_who_was_placed_is_told_for_every_month() -> None:
 def test_a_finale_has_the_best_who_have_no_seat_and_gives_seats_to_its_best_who_have_none() -> None:
     assert SMALL.finale_field(MONTHS[:1]) == ("p1", "p2")
     assert SMALL.finale_field(MONTHS) == ("o1", "p1", "p9")
-    assert SMALL.finalists(MONTHS) == (Seat("p2", Won.FINALE, 0), Seat("o1", Won.FINALE, 1))
+    assert SMALL.finalists(MONTHS) == (Seat("p2", Won.MONTH, 0), Seat("o1", Won.MONTH, 1))
 
 
 def test_a_championship_adds_wildcards_and_who_is_invited() -> None:
@@ -78,6 +80,30 @@ def test_the_table_is_that_of_the_qualifying_division_unless_another_is_named() 
         ("p9", 0, (None, 0)),
     ]
     assert [row.racer for row in SMALL.table(MONTHS, "Open")][:2] == ["o2", "o1"]
+
+
+def test_a_season_may_have_regions_and_seats_by_points_and_no_finales() -> None:
+    season = Season(
+        divisions=(Division("All"),),
+        qualifying="All",
+        finale=None,
+        seats=1,
+        points_seats=1,
+        wildcards=0,
+        elimination=Elimination.DOUBLE,
+    )
+    region_of = {"e1": "EU", "e2": "EU", "n1": "NA", "n2": "NA", "e3": "EU"}
+    months = [Month({"All": times(e1=1, e2=2, e3=3, n1=4, n2=5)}), Month({"All": times(e1=1, n2=2, n1=3, e2=4, e3=5)})]
+    assert season.championship(months, region_of=region_of) == (
+        Seat("e1", Won.MONTH, 0),
+        Seat("n1", Won.MONTH, 0),
+        Seat("e2", Won.MONTH, 1),
+        Seat("n2", Won.MONTH, 1),
+        Seat("e3", Won.POINTS),
+    )
+    assert [seat.racer for seat in season.finalists(months)] == ["e1", "n2"]
+    assert season.finale_field(months) == ()
+    assert season.bracket([times(e1=1, n1=2, n2=3)]).elimination is Elimination.DOUBLE
 
 
 @given(months, boards)
@@ -119,3 +145,55 @@ def test_what_comes_later_changes_nothing_that_was(made: list[Month]) -> None:
 def test_a_season_that_cannot_be_is_refused(changes: dict[str, object], says: str) -> None:
     with pytest.raises(LeagueError, match=says):
         Season(**changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["season.toml", "season.json"])
+@pytest.mark.parametrize(
+    "season", [Season(), SMALL, Season(finale=None, scale=ByTime(500), elimination=Elimination.DOUBLE)]
+)
+def test_a_season_that_is_written_is_read_again(tmp_path: Path, name: str, season: Season) -> None:
+    write_season(tmp_path / name, season)
+    assert read_season(tmp_path / name) == season
+
+
+def test_a_file_says_only_what_differs_from_2021(tmp_path: Path) -> None:
+    text = """
+        seats = 1
+        finale = "none"
+        best = 3
+        scale = {most = 100}
+        [[divisions]]
+        name = "Open"
+        promoted = 20
+        [[divisions]]
+        name = "Pro"
+        relegated = 10.5
+    """
+    (tmp_path / "season.toml").write_text(text)
+    divisions = (Division("Open", promoted=20.0), Division("Pro", relegated=10.5))
+    expected = Season(divisions, seats=1, finale=None, best=3, scale=ByTime(100))
+    assert read_season(tmp_path / "season.toml") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("finals = 16", "there is no 'finals'; did you mean 'finale'"),
+        ("[[divisions]]\nname = 'Open'\npromotes = 10", "there is no 'divisions.0.promotes'; did you mean 'promoted'"),
+        ("[[divisions]]\npromoted = 10", "divisions.0.name is missing"),
+        ("[scale]\ntabel = [3, 2, 1]", "there is no 'scale.tabel'; did you mean 'table'"),
+        ("[scale]\ntable = [1, 2]", "points must be whole numbers that fall"),
+        ("elimination = 'doubel'", "elimination is 'doubel'; did you mean 'double'"),
+        ("qualifying = 'pro'", "qualifying is 'pro', but the divisions are Open, Pro"),
+        ("best = 0", "best is 0, but must be at least 1"),
+        ("groups = 'four'", "groups is 'four'; input should be a valid integer"),
+        ("placed = [['ann', 'Pro']]", "placed.0.2 is missing"),
+    ],
+)
+def test_what_a_file_may_not_say_is_answered_with_one_sentence(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "season.toml").write_text(text)
+    with pytest.raises(LeagueError) as refused:
+        read_season(tmp_path / "season.toml")
+    assert str(refused.value).startswith(f"{tmp_path / 'season.toml'}: ")
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
