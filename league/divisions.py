@@ -8,7 +8,7 @@ tenth of the Open Division moved up to the Pro Division for good.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -105,28 +105,29 @@ class Roster:
     def after(self, month: int, boards: Mapping[str, Sequence[Standing]]) -> Roster:
         """The same once a month is over: what its boards, by division, change from the next month on.
 
-        Who stands on the board of a division that is not theirs moves from there nowhere: the moves of a month are
-        those of a division's own racers.
+        Who stands on the board of a division that is not theirs takes a place there, but does not move.
 
         Raises:
             LeagueError: a board is of no division.
         """
         for name in boards:
             self._index(name)
-        moves: list[Move] = []
-        for lower, upper in pairwise(self.divisions):
-            up = [
-                r for r in promoted(boards.get(lower.name, ()), lower.promoted) if self.division(r, month) == lower.name
-            ]
-            down = relegated(boards.get(upper.name, ()), upper.relegated)
-            down = tuple(r for r in down if self.division(r, month) == upper.name)
-            moves += [Move(racer, lower.name, upper.name, month + 1) for racer in up]
-            moves += [Move(racer, upper.name, lower.name, month + 1) for racer in down]
-        rising = {move.racer for move in moves if self._index(move.to) > self._index(move.came)}
-        return self._after([m for m in moves if m.racer not in rising or self._index(m.to) > self._index(m.came)])
+        return self._after([*self._up(month, boards), *self._down(month, boards)])
 
-    def _after(self, moves: Sequence[Move]) -> Roster:
-        return Roster(self.divisions, self.moves + tuple(m for m in moves if m.came != m.to))
+    def _up(self, month: int, boards: Mapping[str, Sequence[Standing]]) -> Iterator[Move]:
+        for division, above in pairwise(self.divisions):
+            for racer in promoted(boards.get(division.name, ()), division.promoted):
+                if self.division(racer, month) == division.name:
+                    yield Move(racer, division.name, above.name, month + 1)
+
+    def _down(self, month: int, boards: Mapping[str, Sequence[Standing]]) -> Iterator[Move]:
+        for below, division in pairwise(self.divisions):
+            for racer in relegated(boards.get(division.name, ()), division.relegated):
+                if self.division(racer, month) == division.name:
+                    yield Move(racer, division.name, below.name, month + 1)
+
+    def _after(self, moves: Iterable[Move]) -> Roster:
+        return Roster(self.divisions, (*self.moves, *(move for move in moves if move.came != move.to)))
 
     def _index(self, name: str) -> int:
         names = [division.name for division in self.divisions]
@@ -136,5 +137,5 @@ class Roster:
 
 
 def _share(count: int, per_cent: float) -> Fraction:
-    """Exactly: 10 % of 1070 are 107, and not a little more."""
+    """Exactly: 4.4 % of 750 are 33, and not a little more."""
     return Fraction(str(per_cent)) * count / 100

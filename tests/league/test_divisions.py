@@ -25,7 +25,16 @@ def field(count: int) -> Board:
 
 @pytest.mark.parametrize(
     ("racers", "per_cent", "up"),
-    [(1075, 10.0, 108), (1070, 10.0, 107), (1, 10.0, 1), (0, 10.0, 0), (1000, 0.1, 1), (1001, 0.1, 2), (9, 100.0, 9)],
+    [
+        (1075, 10.0, 108),
+        (1070, 10.0, 107),
+        (750, 4.4, 33),
+        (1, 10.0, 1),
+        (0, 10.0, 0),
+        (1000, 0.1, 1),
+        (1001, 0.1, 2),
+        (9, 100.0, 9),
+    ],
 )
 def test_the_share_that_moves_up_is_exact_and_rounded_up(racers: int, per_cent: float, up: int) -> None:
     assert seats_up(racers, per_cent) == up

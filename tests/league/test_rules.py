@@ -181,6 +181,11 @@ def test_equal_scores_share_the_position_earlier_submission_first_and_the_next_i
     assert places(made) == [("1", "bob"), ("=2", "ann"), ("=2", "cy"), ("4", "di")]
 
 
+def test_it_is_the_moment_that_orders_equal_scores_and_not_the_number() -> None:
+    entries = [Entry("bob", 1, START + timedelta(seconds=9), finished(9000)), Entry("ann", 2, START, finished(9000))]
+    assert places(standings(entries)) == [("=1", "ann"), ("=1", "bob")]
+
+
 def test_at_the_same_moment_the_lower_submission_number_is_first() -> None:
     made = standings([Entry("bob", 2, START, finished(9000)), Entry("ann", 1, START, finished(9000))])
     assert places(made) == [("=1", "ann"), ("=1", "bob")]
