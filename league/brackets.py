@@ -141,12 +141,8 @@ class Bracket:
             racing -= len(going)
             places |= {heat.loser: racing + 1 for heat in going}
         for third in (heat for heat in self.heats if heat.name == "third" and not heat.bye):
-            places |= dict.fromkeys(third.sides, len(self.racers)) | {third.winner: 3, third.loser: 4}
-            places = {
-                side: place
-                for side, place in places.items()
-                if third.winner is not Vacant.UNDECIDED or side not in third.sides
-            }
+            places = {side: place for side, place in places.items() if side not in third.sides}
+            places |= {third.winner: 3, third.loser: 4}
         if self.champion:
             places[self.champion] = 1
         over = [(place, self.racers.index(side), side) for side, place in places.items() if isinstance(side, str)]
@@ -210,7 +206,7 @@ class Bracket:
         if Vacant.NOBODY in (a, b):
             return (b if a is Vacant.NOBODY else a), Vacant.NOBODY
         winner = self.winners.get(name)
-        if winner is None or winner not in (a, b):
+        if winner is None or winner not in (a, b) or Vacant.UNDECIDED in (a, b):
             return Vacant.UNDECIDED, Vacant.UNDECIDED
         return winner, (b if winner == a else a)
 

@@ -116,11 +116,12 @@ class Season:
                 seats += [Seat(racer, Won.MONTH, number) for racer in finals.roll_down(part, self.seats, taken)]
         return tuple(seats)
 
-    def finale_field(self, months: Sequence[Month]) -> tuple[str, ...]:
+    def finale_field(self, months: Sequence[Month], region_of: Mapping[str, str] | None = None) -> tuple[str, ...]:
         """Who races the finale of the last of these months: its best who have no seat from a month before."""
-        *before, last = months
-        taken = {seat.racer for seat in self.finalists(before)}
-        return finals.roll_down(last.boards.get(self.qualifying, ()), self.finale or 0, taken)
+        if not months:
+            return ()
+        taken = {seat.racer for seat in self.finalists(months[:-1], region_of)}
+        return finals.roll_down(months[-1].boards.get(self.qualifying, ()), self.finale or 0, taken)
 
     def championship(
         self,
@@ -138,7 +139,7 @@ class Season:
 
         add([row.racer for row in self.table(months)], self.points_seats, Won.POINTS)
         add([s.racer for s in wildcard if s.finished], self.wildcards, Won.WILDCARD)
-        add(invited, len(invited), Won.INVITED)
+        add(list(dict.fromkeys(invited)), len(invited), Won.INVITED)
         return tuple(seats)
 
     def knockouts(self, seats: Sequence[Seat]) -> tuple[tuple[str, ...], ...]:

@@ -208,6 +208,8 @@ def test_what_cannot_be_is_refused_with_one_sentence() -> None:
         bracket.scored("W3.1", {})
     with pytest.raises(LeagueError, match=r"heat W1\.2 of this bracket cannot have been won by 'r1'"):
         _ = Bracket(field(5), winners={"W1.2": "r1"}).heats
+    with pytest.raises(LeagueError, match=r"heat W2\.1 of this bracket cannot have been won by 'r1'"):
+        _ = Bracket(field(5), winners={"W2.1": "r1"}).heats
     with pytest.raises(LeagueError, match="heat W9 of this bracket"):
         _ = Bracket(field(5), winners={"W9": "r1"}).heats
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,13 +56,14 @@ def test_who_moves_and_who_was_placed_is_told_for_every_month() -> None:
 
 
 def test_a_finale_has_the_best_who_have_no_seat_and_gives_seats_to_its_best_who_have_none() -> None:
+    assert SMALL.finale_field(()) == ()
     assert SMALL.finale_field(MONTHS[:1]) == ("p1", "p2")
     assert SMALL.finale_field(MONTHS) == ("o1", "p1", "p9")
     assert SMALL.finalists(MONTHS) == (Seat("p2", Won.MONTH, 0), Seat("o1", Won.MONTH, 1))
 
 
 def test_a_championship_adds_wildcards_and_who_is_invited() -> None:
-    seats = SMALL.championship(MONTHS, times(p2=1, o1=2, o3=3, o4=4), invited=["o3", "guest"])
+    seats = SMALL.championship(MONTHS, times(p2=1, o1=2, o3=3, o4=4), invited=["o3", "guest", "guest"])
     assert seats[2:] == (Seat("o3", Won.WILDCARD), Seat("guest", Won.INVITED))
     assert SMALL.knockouts(seats) == (("p2", "guest"), ("o1", "o3"))
 
@@ -103,6 +105,9 @@ def test_a_season_may_have_regions_and_seats_by_points_and_no_finales() -> None:
     )
     assert [seat.racer for seat in season.finalists(months)] == ["e1", "n2"]
     assert season.finale_field(months) == ()
+    with_finale = replace(season, finale=2)
+    raced = [replace(month, finale=month.boards["All"]) for month in months]
+    assert with_finale.finale_field(raced, region_of) == ("n2", "e2")
     assert season.bracket([times(e1=1, n1=2, n2=3)]).elimination is Elimination.DOUBLE
 
 
