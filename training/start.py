@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from racer_env.car import find_car
+from racer_env.car import Car, find_car
 from racer_env.errors import MetadataError, nearest
 from racer_env.metadata import PRIVILEGED, STATE
 from racer_env.race import TIME_TRIAL, Race
@@ -14,12 +14,13 @@ from racer_env.reward import RewardFunction, try_reward
 from racer_env.sensors import find_sensors
 from racer_env.simulator import Simulator
 from racer_env.situations import trial
-from racer_env.track import find_track
+from racer_env.track import Track, find_track
 from training.course import RANKS
 from training.model_folder import ModelFolder
 from training.networks import ARCHITECTURES, COMPACT
 from training.run_folder import RunError, RunFolder, Settings, free_folder, in_both_directions
 
+CRITICS = (STATE, "SENSORS")  #: what a critic may see
 STEPS_AN_EPISODE = 128  #: what one of ``num_episodes_between_training`` stands for
 
 
@@ -57,18 +58,7 @@ def started(
     if reverse and both_directions:
         raise RunError("--reverse and --both-directions exclude each other")
     where = [find_track(name, reverse=reverse) for name in names]
-    driven = in_both_directions(where) if both_directions else where
     chosen = find_car(car) if car else model.metadata.car
-    find_sensors(model.metadata.sensors, model.metadata.lidar)
-    if critic not in (STATE, "SENSORS"):
-        raise RunError(f"critic is {critic!r}, but must be STATE or SENSORS")
-    find_level(randomise)
-    if best not in RANKS:
-        raise RunError(f"best is {best!r}, but must be one of {', '.join(RANKS)}")
-    Simulator(driven, chosen, race)  # which says what cannot go together
-    for place in driven:
-        try_reward(RewardFunction.load(model.reward), trial(place))
-    episodes = model.hyperparameters.num_episodes_between_training
     settings = Settings(
         track=where[0].name,
         more_tracks=tuple(place.name for place in where[1:]),
@@ -76,17 +66,18 @@ def started(
         both_directions=both_directions,
         obstacles=race.obstacles,
         bots=race.bots,
-        randomise=randomise,
+        randomise=find_level(randomise).name,
         jitter=jitter,
         car=chosen.name,
         network=_network(network or COMPACT),
-        critic=critic,
+        critic=_one_of("critic", critic, CRITICS),
         seed=seed,
         cars=cars,
-        steps_per_car=max(round(episodes * STEPS_AN_EPISODE / cars), 1),
+        steps_per_car=max(round(model.hyperparameters.num_episodes_between_training * STEPS_AN_EPISODE / cars), 1),
         evaluate_every=evaluate_every,
-        best=best,
+        best=_one_of("best", best, tuple(RANKS)),
     )
+    _try(model, chosen, race, in_both_directions(where) if both_directions else where)
     folder = run or free_folder(Path("runs"), model_dir.resolve().name)
     return RunFolder.create(folder, model, settings, where), _remarks(model, network)
 
@@ -104,6 +95,20 @@ def resumed(path: Path, given: Sequence[str] = ()) -> RunFolder:
     if given:
         raise RunError(f"--resume goes on with what the run was started with; leave out {', '.join(given)}")
     return RunFolder.open(path)
+
+
+def _try(model: ModelFolder, car: Car, race: Race, tracks: Sequence[Track]) -> None:
+    """Make sure that all of it works together, and the reward function at all. Raises `RacerError`."""
+    find_sensors(model.metadata.sensors, model.metadata.lidar)
+    Simulator(tracks, car, race)
+    for track in tracks:
+        try_reward(RewardFunction.load(model.reward), trial(track))
+
+
+def _one_of(what: str, value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise RunError(f"{what} is {value!r}, but must be one of {', '.join(allowed)}")
+    return value
 
 
 def _remarks(model: ModelFolder, network: str | None) -> list[str]:
