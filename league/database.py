@@ -7,6 +7,8 @@ write is one transaction: whoever is killed in it leaves the state before it.
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 import weakref
 from collections.abc import Iterator
@@ -18,12 +20,13 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 
 from league.errors import LeagueError
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 WAIT = 60  #: s that a writer waits for the others
+PAGE = 65536  #: bytes without which SQLite cannot go on
 
 
 class Database:
@@ -41,7 +44,7 @@ class Database:
         """
         self.url = _parse(url, folder)
         self.file = Path(self.url.database or "") if self.url.get_backend_name() == SQLITE else None
-        self._engine = _sqlite(self.url) if self.file else _postgresql(self.url)
+        self._engine = _sqlite(self.file) if self.file else _postgresql(self.url)
         weakref.finalize(self, self._engine.dispose)
 
     def __str__(self) -> str:
@@ -95,6 +98,8 @@ class Database:
             yield
         except DBAPIError as error:
             said = str(error.orig).strip().partition("\n")[0]
+            if self.file and shutil.disk_usage(self.file.parent).free < PAGE:  # which SQLite says in several ways
+                said = "the disk is full"
             raise LeagueError(f"{self}: {said}") from error
 
 
@@ -126,9 +131,15 @@ def _postgresql(url: URL) -> Engine:
         raise LeagueError("PostgreSQL needs its driver: pip install 'racer18[postgres]'") from error
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(file: Path) -> Engine:
     """SQLite as the module says; `BEGIN` is ours because Python's driver would put it off."""
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": WAIT})
+
+    def connect() -> sqlite3.Connection:
+        if _read_only(file.parent):  # where SQLite could not even make the files by which readers and writers agree
+            return sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True)
+        return sqlite3.connect(file, timeout=WAIT, check_same_thread=False)
+
+    engine = create_engine("sqlite://", poolclass=QueuePool, creator=connect)  # one at a time uses a connection
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _: Any) -> None:
@@ -142,3 +153,8 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _read_only(folder: Path) -> bool:
+    """Whether nobody can write to a disk."""
+    return hasattr(os, "statvfs") and bool(os.statvfs(folder).f_flag & os.ST_RDONLY)

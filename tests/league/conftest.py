@@ -8,7 +8,6 @@ import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +26,7 @@ from racer_env.errors import RacerError
 from racer_env.graph import DType, Graph, Node, Shape
 from racer_env.graphdef import encode
 from racer_env.metadata import ModelMetadata
-from tests.league.databases import postgresql
+from tests.league.databases import emptied, postgresql
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 Weights = npt.NDArray[np.float32]
@@ -126,18 +125,9 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> Iterator[str]:
+def database(request: pytest.FixtureRequest) -> str:
     """The URL of an empty database, of each kind that a league can have."""
-    if request.param == "sqlite":
-        yield SQLITE_URL
-        return
-    import psycopg
-
-    url: str = request.getfixturevalue("server")
-    name = f"league_{uuid4().hex}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    yield url.replace("/postgres?", f"/{name}?")  # dropping it would take longer than all tests with it
+    return SQLITE_URL if request.param == "sqlite" else emptied(request.getfixturevalue("server"), "league")
 
 
 class Clock:

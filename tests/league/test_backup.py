@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from league.receipts import Receipt
 from league.service import League
 from league.store import SQLITE_URL
 from tests.league.conftest import Clock, drain, laps
+from tests.league.databases import emptied
 
 MakeBundle = Callable[[int], Path]
 
@@ -36,20 +37,9 @@ def saved(league: League, bundle: MakeBundle, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def other(request: pytest.FixtureRequest) -> Iterator[str]:
+def other(request: pytest.FixtureRequest) -> str:
     """Where it is restored to."""
-    if request.param == "sqlite":
-        yield SQLITE_URL
-        return
-    from uuid import uuid4
-
-    import psycopg
-
-    server: str = request.getfixturevalue("server")
-    name = f"restored_{uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    yield server.replace("/postgres?", f"/{name}?")
+    return SQLITE_URL if request.param == "sqlite" else emptied(request.getfixturevalue("server"), "other")
 
 
 def test_everything_comes_back_in_either_database(

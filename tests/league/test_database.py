@@ -19,6 +19,7 @@ from league.models import Table
 from league.races import RaceSettings
 from league.service import League
 from league.store import Store
+from tests.league.databases import emptied
 
 
 def test_the_steps_lead_to_the_tables_that_the_code_has(league: League) -> None:
@@ -82,11 +83,7 @@ def test_a_database_that_cannot_be_used_is_refused_and_nothing_is_made(tmp_path:
 
 
 def test_a_database_holds_one_league(server: str, tmp_path: Path) -> None:
-    import psycopg
-
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE taken")
-    url = server.replace("/postgres?", "/taken?")
+    url = emptied(server, "taken")
     League.create(tmp_path / "one", RaceSettings(), url=url).close()
     with pytest.raises(LeagueError, match="already holds a league"):
         League.create(tmp_path / "two", RaceSettings(), url=url)

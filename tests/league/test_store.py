@@ -24,6 +24,7 @@ def contents(folder: Path) -> list[str]:
 def test_a_new_league_is_one_folder(tmp_path: Path) -> None:
     league = League.create(tmp_path / "league", RaceSettings())
     (track,) = (tmp_path / "league" / "tracks").iterdir()
+    league.close()
     assert contents(tmp_path / "league") == ["keys/signing.pem", "league.db", "league.toml", f"tracks/{track.name}"]
     assert league.store.route(track.stem).shape[1] == 6
 

@@ -36,9 +36,9 @@ def test_the_board_is_that_of_the_rules_whatever_was_driven(league: League, bund
     league.races.create("open", RaceSettings(runs=1, laps=1, max_submissions=None))
     league.races.open("open")
     draw = np.random.default_rng(5)
-    for i in range(40):
+    for i in range(24):
         run = (Lap(1, int(draw.integers(8000, 8006)), float(draw.choice([100.0, 100.0, 33.3, 66.6]))),)
-        drive(league, bundle(i), f"racer {draw.integers(6)}", run, "open")
+        drive(league, bundle(i % 8), f"racer {draw.integers(6)}", run, "open")
     league.submissions.disqualify(7, "a test")
     stands = [s for s in league.submissions.all() if s.disqualified is None]
     expected = rules.standings(Entry(s.racer, s.id, s.submitted_at, s.score) for s in stands if s.score)
