@@ -10,9 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -129,11 +132,9 @@ def race_hash(settings: RaceSettings, route_sha256: str, seeds: Sequence[int] | 
     return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 
-def engine() -> dict[str, str]:
+@cache
+def engine() -> Mapping[str, str]:
     """Versions of what decides a result to the last bit."""
-    import platform  # noqa: PLC0415 (only who drives needs them)
-    from importlib.metadata import version  # noqa: PLC0415
-
     names = ("racer18", "numpy", "numba", "pillow", "torch")
     return {name: version(name) for name in names} | {"machine": f"{platform.system()} {platform.machine()}"}
 

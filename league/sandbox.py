@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from league.confinement import Limits, confine
+from league.errors import LeagueError
 from racer_env.errors import BundleError, MetadataError
 
 #: One thread, so that processes do not get into each other's way and sums are always taken in the same order; and the
@@ -95,13 +96,18 @@ class Call:
 
 
 def start(function: Function, argument: Any, limits: Limits = Limits()) -> Call:  # noqa: B008 (it is frozen)
-    """Compute a function of one argument in a process of its own."""
+    """Compute a function of one argument in a process of its own. Raises `LeagueError` if there can be none now."""
     context = _context()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_serve, args=(theirs, function, argument, limits), daemon=True)
-    with _without_main():
-        process.start()
-    theirs.close()
+    try:
+        with _without_main():
+            process.start()
+    except (EOFError, OSError) as error:
+        ours.close()
+        raise LeagueError(f"no process can be started: {error}") from error
+    finally:
+        theirs.close()
     return Call(process, ours, limits)
 
 

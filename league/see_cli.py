@@ -219,3 +219,40 @@ def versus(
         won = [m.winner for m in meetings]
         names = [(m.first.entry.racer, m.second.entry.racer) for m in meetings[:1]] or [(first, second)]
         typer.echo(f"{names[0][0]} {won.count(names[0][0])} : {won.count(names[0][1])} {names[0][1]}")
+
+
+@app.command()
+def season(
+    races: Annotated[list[str] | None, typer.Argument(help="The rounds; by default all closed races.")] = None,
+    best: Annotated[int | None, typer.Option(help="Rounds of a racer that count, the best ones; else all.")] = None,
+    points: Annotated[
+        str | None, typer.Option(help="By position, such as 25,18,15; by default motor racing's.")
+    ] = None,
+    by_time: Annotated[bool, typer.Option("--by-time", help="1000 points times winner's over own time.")] = False,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Show the points of several races added up."""
+    from league.points import CHAMPIONSHIP, ByPosition, ByTime
+    from league.rows import season_row
+    from league.service import League
+
+    if points and by_time:
+        raise typer.BadParameter("--points and --by-time exclude each other")
+    try:
+        table = ByPosition(tuple(int(worth) for worth in points.split(","))) if points else CHAMPIONSHIP
+    except ValueError as error:
+        raise typer.BadParameter(f"{points!r} are not whole numbers such as 25,18,15", param_hint="--points") from error
+    made = League(folder).boards.season(races or (), ByTime() if by_time else table, best)
+    show(
+        made.rows,
+        as_json,
+        lambda row: season_row(row, made.rounds),
+        "|".join((">Rank|Racer|>Points", *(f">{name}" for name in made.rounds))),
+        lambda row: (row.place, row.racer, row.points, *map(_round, row.rounds, row.counts)),
+    )
+
+
+def _round(points: int | None, counts: bool) -> str:
+    """Points of a round, in brackets if it does not count."""
+    return "" if points is None else str(points) if counts else f"({points})"

@@ -174,6 +174,8 @@ class Races(Desk):
                 )
         if settings.grid > 1:
             raise LeagueError(f"race type is {settings.race_type}, but a league drives one racer at a time yet")
+        if settings.car and settings.car.lower().endswith(".toml"):
+            raise LeagueError(f"car is {settings.car}, but a league's races are driven with cars that have a name")
         track = check_drivable(settings)
         stored = replace(settings, track=track.name, opens_at=None, closes_at=None)
         return race_from_json(race_to_json(stored)), self.store.keep_route(track.route)

@@ -31,8 +31,8 @@ def _user() -> str | None:
 
 
 @contextmanager
-def postgresql() -> Iterator[str]:
-    """Run a server; gives the URL of its database ``postgres``. Skips where there is none."""
+def postgresql(*, durable: bool = False) -> Iterator[str]:
+    """Run a server; gives the URL of its database ``postgres``. Only a durable one survives a power cut."""
     initdb, pg_ctl = _program("initdb"), _program("pg_ctl")
     if not initdb or not pg_ctl:
         pytest.skip("PostgreSQL's initdb and pg_ctl are not installed")
@@ -41,7 +41,7 @@ def postgresql() -> Iterator[str]:
     if user:
         shutil.chown(folder, user)
     cluster, log = str(folder / "cluster"), str(folder / "log")
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off"
+    options = f"-k {folder} -c listen_addresses='' -c fsync={'on' if durable else 'off'}"
 
     def run(*words: str) -> None:
         subprocess.run(words, user=user, check=True, capture_output=True, cwd=folder, timeout=120)
