@@ -96,22 +96,34 @@ class Standing:
         return f"={self.position}" if self.tied else str(self.position)
 
 
-def score(laps: Sequence[Lap], ranking: Ranking, minimum_laps: int) -> Score:
+def score(laps: Sequence[Lap], ranking: Ranking, minimum_laps: int, *, flying_start: bool = False) -> Score:
     """Score a drive of laps in driving order.
 
     It qualifies with `minimum_laps` valid laps in a row. `AVERAGE_LAP` is the best mean, rounded down, of
     `minimum_laps` valid laps in a row; `TOTAL_TIME` adds up all valid laps and is fair only where a race
-    requires all of its laps.
+    requires all of its laps. With a `flying_start` the first lap, from standing still to the line, is no
+    lap that counts; how far somebody came who does not qualify is told with it.
     """
-    valid = [lap for lap in laps if lap.valid]
-    longest = max((len(run) for run in _valid_runs(laps)), default=0)
+    timed = laps[1:] if flying_start else laps
+    valid = [lap for lap in timed if lap.valid]
+    longest = max((len(run) for run in _valid_runs(timed)), default=0)
     if longest < minimum_laps or not valid:
-        unfinished = max((lap.completion_percentage for lap in laps if not lap.valid), default=0.0)
-        return Score(None, 100.0 * longest + unfinished, len(valid), _off_tracks(laps))
-    counted = _counted(laps, valid, ranking, minimum_laps)
+        return Score(None, _distance(laps), len(valid), _off_tracks(laps))
+    counted = _counted(timed, valid, ranking, minimum_laps)
     total = sum(lap.time_ms for lap in counted)
     time_ms = total if ranking is Ranking.TOTAL_TIME else total // len(counted)
     return Score(time_ms, 100.0 * longest, len(valid), _off_tracks(counted))
+
+
+def median_run(scores: Sequence[Score]) -> int:
+    """Which of the runs of a submission, counted from 0, is the one that counts: the middle one in order of score.
+
+    A run that did not qualify stands below all that did, as on a board. Of an even number of runs it is the worse of
+    the two in the middle, so that more than half of all runs are as good as the one that counts or better; and a
+    driver that does not qualify in half of its runs does not qualify. Of equal runs it is the first.
+    """
+    middle = sorted(scores, key=lambda s: s.order)[len(scores) // 2]
+    return next(i for i, s in enumerate(scores) if s.order == middle.order)
 
 
 def standings(entries: Iterable[Entry]) -> tuple[Standing, ...]:
@@ -129,6 +141,12 @@ def standings(entries: Iterable[Entry]) -> tuple[Standing, ...]:
             gap = _gap(e.score, ranked[0].score)
             board.append(Standing(position, len(group) > 1, gap, e, made[e.racer]))
     return tuple(board)
+
+
+def _distance(laps: Sequence[Lap]) -> float:
+    """100 for every lap of the longest run of valid laps, and the furthest share of a lap that was not completed."""
+    longest = max((len(run) for run in _valid_runs(laps)), default=0)
+    return 100.0 * longest + max((lap.completion_percentage for lap in laps if not lap.valid), default=0.0)
 
 
 def _valid_runs(laps: Sequence[Lap]) -> list[list[Lap]]:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from league.rules import Entry, Lap, Ranking, Score, Standing, score, standings
+from league.rules import Entry, Lap, Ranking, Score, Standing, median_run, score, standings
 
 BOARDS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "leaderboards_2021"
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -103,6 +103,14 @@ def test_off_tracks_are_those_of_the_laps_that_count() -> None:
     assert score(driven(-9000, off_tracks=[3]), Ranking.BEST_LAP, 1).off_track_count == 3
 
 
+def test_with_a_flying_start_the_lap_before_the_line_counts_for_nothing_but_a_dnfs_distance() -> None:
+    laps = driven(7000, 9000, 8000, off_tracks=[2, 1, 0])
+    assert score(laps, Ranking.TOTAL_TIME, 2, flying_start=True) == Score(17_000, 200.0, 2, 1)
+    assert score(laps, Ranking.BEST_LAP, 3, flying_start=True) == Score(None, 300.0, 2, 3)
+    assert score(driven(-7000), Ranking.BEST_LAP, 1, flying_start=True) == Score(None, 40.0, 0, 0)
+    assert score([], Ranking.BEST_LAP, 1, flying_start=True) == Score(None, 0.0, 0, 0)
+
+
 @given(lap_lists, st.integers(1, 4))
 def test_best_is_at_most_average_is_at_most_total(laps: list[Lap], minimum: int) -> None:
     order = (Ranking.BEST_LAP, Ranking.AVERAGE_LAP, Ranking.TOTAL_TIME)
@@ -120,6 +128,42 @@ def test_a_slower_lap_never_improves_a_score(
     slower = [*laps]
     slower[i] = Lap(1, laps[i].time_ms + 5000, laps[i].completion_percentage)
     assert score(laps, ranking, minimum).order <= score(slower, ranking, minimum).order
+
+
+def test_of_an_odd_number_of_runs_the_middle_one_counts() -> None:
+    assert median_run([finished(9000), finished(7000), finished(8000)]) == 2
+    assert median_run([finished(9000)]) == 0
+
+
+def test_of_an_even_number_of_runs_the_worse_of_the_middle_two_counts() -> None:
+    assert median_run([finished(9000), finished(7000), finished(8000), finished(6000)]) == 2
+
+
+def test_who_does_not_finish_half_of_the_runs_does_not_finish() -> None:
+    assert median_run([finished(9000), dnf(50.0), finished(8000)]) == 0
+    assert median_run([dnf(60.0), dnf(50.0), finished(8000)]) == 0
+    assert median_run([finished(8000), dnf(90.0)]) == 1
+
+
+def test_of_equal_runs_the_first_counts() -> None:
+    assert median_run([finished(9000), finished(8000), finished(8000)]) == 1
+
+
+runs = st.lists(st.one_of(st.integers(1, 20).map(finished), st.integers(0, 20).map(dnf)), min_size=1, max_size=9)
+
+
+@given(runs)
+def test_more_than_half_of_the_runs_are_as_good_as_the_one_that_counts(made: list[Score]) -> None:
+    counted = made[median_run(made)]
+    assert sum(s.order <= counted.order for s in made) * 2 > len(made)
+    assert sum(s.order < counted.order for s in made) * 2 <= len(made)
+
+
+@given(runs, st.data())
+def test_a_better_run_never_makes_a_submission_worse(made: list[Score], data: st.DataObject) -> None:
+    i = data.draw(st.integers(0, len(made) - 1))
+    better = [*made[:i], finished(0), *made[i + 1 :]]
+    assert better[median_run(better)].order <= made[median_run(made)].order
 
 
 def test_a_lap_counts_every_way_of_being_put_back() -> None:
