@@ -68,7 +68,7 @@ class ReplayRecorder:
         self._keep(simulator, self._driven(simulator), fresh, fresh)
 
     def _add(self, simulator: Simulator) -> None:
-        recorded = ~self._over.reshape(simulator.worlds, -1).all(axis=1)
+        recorded: Bools = np.any(~self._over.reshape(simulator.worlds, -1), axis=1)
         driven = self._driven(simulator)
         driven.steering_command, driven.speed_command = simulator.command.steering_degrees, simulator.command.speed
         self._keep(simulator, driven, recorded, np.zeros_like(recorded))
