@@ -9,11 +9,14 @@ that league broke ties arbitrarily, the earlier submission is listed first, and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class Ranking(StrEnum):
@@ -58,6 +61,11 @@ class Score:
     off_track_count: int  #: in the laps that make the score, or in all of them after a DNF
 
     @property
+    def finished(self) -> bool:
+        """Whether it qualified."""
+        return self.time_ms is not None
+
+    @property
     def order(self) -> tuple[bool, float]:
         """Sorts the better score first; equal for an exact tie."""
         if self.time_ms is None:
@@ -91,9 +99,19 @@ class Standing:
     submissions: int
 
     @property
+    def racer(self) -> str:
+        """Who it is."""
+        return self.entry.racer
+
+    @property
+    def finished(self) -> bool:
+        """Whether they qualified."""
+        return self.entry.score.finished
+
+    @property
     def place(self) -> str:
-        """The position as a board shows it: ``3``, or ``=3`` for a tie."""
-        return f"={self.position}" if self.tied else str(self.position)
+        """The position as a board shows it."""
+        return place(self.position, tied=self.tied)
 
 
 def score(laps: Sequence[Lap], ranking: Ranking, minimum_laps: int, *, flying_start: bool = False) -> Score:
@@ -133,14 +151,40 @@ def standings(entries: Iterable[Entry]) -> tuple[Standing, ...]:
     for entry in entries:
         made[entry.racer] += 1
         best[entry.racer] = min(best.get(entry.racer, entry), entry, key=lambda e: e.order)
-    ranked = sorted(best.values(), key=lambda e: e.order)
-    board: list[Standing] = []
-    for _, equals in groupby(ranked, key=lambda e: e.score.order):
-        group, position = list(equals), len(board) + 1
-        for e in group:
-            gap = _gap(e.score, ranked[0].score)
-            board.append(Standing(position, len(group) > 1, gap, e, made[e.racer]))
-    return tuple(board)
+    return ranked(best.values(), made)
+
+
+def among(board: Iterable[Standing], racers: Container[str]) -> tuple[Standing, ...]:
+    """The board of some of the racers on a board: positions and gaps are counted among them."""
+    chosen = [s for s in board if s.racer in racers]
+    return ranked((s.entry for s in chosen), {s.racer: s.submissions for s in chosen})
+
+
+def ranked(best: Iterable[Entry], submissions: Mapping[str, int]) -> tuple[Standing, ...]:
+    """Rank one entry of each racer, winner first; `submissions` says how many each has made."""
+    entries = sorted(best, key=lambda e: e.order)
+    return tuple(
+        Standing(position, tied, _gap(e.score, entries[0].score), e, submissions[e.racer])
+        for position, tied, e in positions(entries, lambda e: e.score.order)
+    )
+
+
+def positions(ordered: Iterable[T], key: Callable[[T], Any]) -> Iterator[tuple[int, bool, T]]:
+    """Number what is in order, best first, from 1, and tell whether it is tied.
+
+    Whatever has equal keys shares a position, and the positions that this takes are left out after it.
+    """
+    position = 1
+    for _, equals in groupby(ordered, key):
+        group = list(equals)
+        for one in group:
+            yield position, len(group) > 1, one
+        position += len(group)
+
+
+def place(position: int, *, tied: bool) -> str:
+    """A position as a board shows it: ``3``, or ``=3`` for a tie."""
+    return f"={position}" if tied else str(position)
 
 
 def _distance(laps: Sequence[Lap]) -> float:
