@@ -11,16 +11,14 @@ only decides who is listed first: they share the position.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 from statistics import median
-from typing import Any, TypeVar
+from typing import Any
 
 from league.errors import LeagueError
-
-T = TypeVar("T")
+from league.rules import place, positions
 
 
 @dataclass(frozen=True)
@@ -68,6 +66,11 @@ class HeatStanding:
     finish: Finish  #: the median one of the racer's
     wins: int  #: runs in which nobody was before the racer
 
+    @property
+    def place(self) -> str:
+        """The position as a board shows it."""
+        return place(self.position, tied=self.tied)
+
 
 @dataclass(frozen=True)
 class HeatResult:
@@ -103,7 +106,7 @@ class HeatResult:
                 self._median_finish(racer),
                 sum(place == 1 for place in self._places(racer)),
             )
-            for position, tied, racer in _positions(ordered, self._order)
+            for position, tied, racer in positions(ordered, self._order)
         )
 
     @cached_property
@@ -176,12 +179,3 @@ def rotated(racers: int, run: int) -> tuple[int, ...]:
 
 def _twice(racers: Sequence[str]) -> str:
     return next(racer for racer in racers if racers.count(racer) > 1)
-
-
-def _positions(ordered: Sequence[T], key: Callable[[T], Any]) -> list[tuple[int, bool, T]]:
-    """Number what is in order, from 1, and tell whether it is tied; equals share a position."""
-    out: list[tuple[int, bool, T]] = []
-    for _, equals in groupby(ordered, key):
-        group = list(equals)
-        out += [(len(out) + 1, len(group) > 1, one) for one in group]
-    return out

@@ -61,7 +61,9 @@ OFFENCES = (Status.CRASHED, Status.OFF_TRACK, Status.IMMOBILIZED, Status.REVERSE
 
 MOST_RESETS = 2**31 - 1  #: that a replay can tell; more are as good as no limit
 
-_PRINTED = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"  #: nothing that moves a terminal's cursor or turns text
+_PRINTED = (
+    r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"  #: nothing that moves a terminal's cursor or turns text
+)
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_PRINTED)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]

@@ -44,7 +44,7 @@ def test_equal_milliseconds_share_a_place_and_the_grid_says_who_is_listed_first(
     assert result.runs[0].places == (1, 1, 3)
     assert board(result) == [(1, "a"), (1, "b"), (3, "c")]
     assert result.winner == "a"
-    assert [s.tied for s in result.standings] == [True, True, False]
+    assert [s.place for s in result.standings] == ["=1", "=1", "3"]
 
 
 def test_of_two_racers_who_wins_the_majority_of_runs_wins_however_far_ahead_the_other_was() -> None:
