@@ -13,10 +13,12 @@ from PIL import Image
 
 from racer_env.dynamics import CONTROL_RATE
 from racer_env.errors import RacerError, ReplayError
-from racer_env.render import save_picture
+from racer_env.render import palette, save_picture
 from racer_env.render.heat_picture import draw_heat
 from racer_env.render.lap_picture import draw_lap
+from racer_env.render.palette import Colour, ramp
 from racer_env.render.replay_scene import ReplayScene
+from racer_env.render.timing_tower import car_colour, whole_colour
 from racer_env.render.video import write_gif, write_mp4
 from racer_env.replay import Replay
 
@@ -24,6 +26,7 @@ ENDINGS = (".mp4", ".gif", ".png")
 FASTEST = 16.0  #: times as fast as it was driven
 GIF_WIDTH = 640  #: px
 
+_SPEEDS, _FADED = 16, (1.0, 0.65, 0.35)
 _MOST_RATE = {".mp4": 60.0, ".gif": 10.0}  #: pictures a second
 _HELD = 1.5  #: s for which the last picture stays
 
@@ -71,7 +74,7 @@ def export(
     if ending == ".mp4":
         write_mp4(frames, path, scene.size, rate)
     else:
-        write_gif(frames, path, GIF_WIDTH, rate)
+        write_gif(frames, path, GIF_WIDTH, rate, _colours(replay))
 
 
 def _told(scene: ReplayScene, every: int, progress: Progress | None) -> Iterator[npt.NDArray[np.uint8]]:
@@ -90,6 +93,16 @@ def _held(frames: Iterator[npt.NDArray[np.uint8]], count: int) -> Iterator[npt.N
         last = frame
         yield frame
     yield from repeat(last, count)
+
+
+def _colours(replay: Replay) -> list[Colour]:
+    """What a GIF must not make grey: speeds, cars, things and signals, on the road as they fade."""
+    bright: list[Colour] = [palette.ACCENT, palette.GOOD, palette.WAIT, palette.BAD]
+    bright += [car_colour(replay, car, None) for car in range(len(replay.names))]
+    bright += list(dict.fromkeys(whole_colour(thing.colour) for thing in replay.header.things))[:16]
+    every = np.concatenate((ramp(np.linspace(0.0, 1.0, _SPEEDS)), np.array(bright, np.float64)))
+    faded = [share * every + (1.0 - share) * np.array(palette.ROAD) for share in _FADED]
+    return [(r, g, b) for r, g, b in np.concatenate(faded).round().astype(int).tolist()]
 
 
 def _moment(scene: ReplayScene, at: float) -> Image.Image:

@@ -51,7 +51,7 @@ class ReplayScene:
         self.replay, self.car = replay, car
         self.simulator = _simulator(replay.header, replay.track, car)
         self._counts = {status: _of_lap(replay, status) for status in (Status.CRASHED, Status.OFF_TRACK)}
-        self._lap_starts, self._run = _lap_starts(replay), _run_numbers(replay)
+        self._lap_starts, self._steps, self._run = _lap_starts(replay), _steps(replay), _run_numbers(replay)
         self._scene = Scene(self.simulator, car, _words(replay), replay.names[car])
         if not camera:
             self._scene.show_camera = False
@@ -89,12 +89,12 @@ class ReplayScene:
 
     def _put(self, frame: int) -> None:
         """Make the simulator's state that of a frame."""
-        state, driven, now = self.simulator.state, self.replay.driven[frame], int(self.replay.ticks[frame])
+        state, driven = self.simulator.state, self.replay.driven[frame]
         for name in ("x", "y", "yaw", "speed", "steering"):
             state.motion[name] = driven[name]
         for name in ("progress", "status", "laps", "lap_milliseconds", "pause", "resets"):
             state.episode[name] = driven[name]
-        state.episode.steps, state.episode.number = now + 1, self._run[frame]
+        state.episode.steps, state.episode.number = self._steps[frame], self._run[frame]
         state.episode.lap_start = self._lap_starts[frame]
         state.episode.crash_count = self._counts[Status.CRASHED][frame]
         state.episode.off_track_count = self._counts[Status.OFF_TRACK][frame]
@@ -166,6 +166,12 @@ def _words(replay: Replay) -> str:
 def _run_numbers(replay: Replay) -> Ints:
     """Which run (t,) a frame is of, from 0."""
     return np.repeat(np.arange(len(replay.header.runs)), replay.header.runs)
+
+
+def _steps(replay: Replay) -> Ints:
+    """Steps (t, k) of each car's run, which stop when it is out."""
+    present = replay.driven.present.astype(np.int64)
+    return _since(np.cumsum(present, axis=0), _starts(replay))
 
 
 def _lap_starts(replay: Replay) -> npt.NDArray[np.float64]:

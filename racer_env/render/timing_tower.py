@@ -51,8 +51,13 @@ def _behind(laps: float, replay: Replay) -> str:
 
 def car_colour(replay: Replay, car: int, followed: int | None) -> Colour:
     """The colour in which a car is drawn."""
-    red, green, blue = (round(255.0 * share) for share in replay.header.racers[car].colour)
-    return palette.ACCENT if car == followed else (red, green, blue)
+    return palette.ACCENT if car == followed else whole_colour(replay.header.racers[car].colour)
+
+
+def whole_colour(shares: tuple[float, float, float]) -> Colour:
+    """A colour, 0 to 255, from shares of red, green and blue."""
+    red, green, blue = (round(255.0 * share) for share in shares)
+    return red, green, blue
 
 
 def draw_tower(replay: Replay, frame: int, followed: int | None, width: int) -> Image.Image:

@@ -1,13 +1,13 @@
 """Moving pictures as files: MP4 (H.264) by ffmpeg, which the extra ``video`` brings, and GIF by Pillow.
 
-A file appears whole or not at all. GIF counts hundredths of a second, so that pictures last 6 or 7 of them for 15 a
-second, and has 128 colours; it is larger than the MP4 of the same drive by far.
+A file appears whole or not at all. A GIF counts hundredths of a second, so that of 15 pictures a second each lasts 6 or
+7 of them, and has 256 colours for all its pictures.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from racer_env.errors import RacerError
+from racer_env.render.palette import Colour
 
 Frame = npt.NDArray[np.uint8]
 
 QUALITY = 8  #: of imageio-ffmpeg, 0 to 10
-COLOURS = 128
+COLOURS = 256  #: of a GIF
 
 MISSING = 'MP4 needs ffmpeg: pip install "racer18[video]", or choose a name that ends in .gif'
 
@@ -58,7 +59,7 @@ def write_mp4(frames: Iterable[Frame], path: Path, size: tuple[int, int], rate: 
         temporary.unlink(missing_ok=True)
 
 
-def write_gif(frames: Iterable[Frame], path: Path, width: int, rate: float) -> None:
+def write_gif(frames: Iterable[Frame], path: Path, width: int, rate: float, colours: Sequence[Colour] = ()) -> None:
     """Write frames, uint8 (h, w, 3), as a GIF that repeats.
 
     Args:
@@ -66,6 +67,7 @@ def write_gif(frames: Iterable[Frame], path: Path, width: int, rate: float) -> N
         path: where; its folder must exist.
         width: px, to which they are scaled.
         rate: frames a second.
+        colours: that it must have, fewer than `COLOURS`; the others are those of the first frame.
 
     Raises:
         RacerError: the file cannot be written.
@@ -73,7 +75,7 @@ def write_gif(frames: Iterable[Frame], path: Path, width: int, rate: float) -> N
     _check_folder(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        pictures = _coloured(frames, width)
+        pictures = _coloured(frames, width, colours)
         first = next(pictures)
         rest = list(pictures)
         first.save(
@@ -91,15 +93,23 @@ def write_gif(frames: Iterable[Frame], path: Path, width: int, rate: float) -> N
         temporary.unlink(missing_ok=True)
 
 
-def _coloured(frames: Iterable[Frame], width: int) -> Iterator[Image.Image]:
-    """Frames at their new size, in one palette, that of the first."""
+def _coloured(frames: Iterable[Frame], width: int, colours: Sequence[Colour]) -> Iterator[Image.Image]:
+    """Frames at their new size, all in one palette."""
     palette: Image.Image | None = None
     for frame in frames:
         picture = Image.fromarray(frame)
         size = (width, round(picture.height * width / picture.width))
         small = picture.resize(size, Image.Resampling.LANCZOS) if width != picture.width else picture
-        palette = palette or small.quantize(COLOURS)
+        palette = palette or _palette(small, colours)
         yield small.quantize(palette=palette, dither=Image.Dither.NONE)
+
+
+def _palette(picture: Image.Image, colours: Sequence[Colour]) -> Image.Image:
+    """A picture that has a palette of some colours, and those that suit a picture best."""
+    suiting = picture.quantize(COLOURS - len(colours)).getpalette() or []
+    holder = Image.new("P", (1, 1))
+    holder.putpalette([*(share for colour in colours for share in colour), *suiting])
+    return holder
 
 
 def _durations(count: int, rate: float) -> list[int]:

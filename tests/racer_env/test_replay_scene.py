@@ -13,7 +13,7 @@ from PIL import Image, ImageSequence
 from racer_env.errors import RacerError, ReplayError
 from racer_env.obstacles import Bots, Obstacles
 from racer_env.race import EVALUATION, Race
-from racer_env.render import video
+from racer_env.render import palette, video
 from racer_env.render.autopilot import Autopilot
 from racer_env.render.driving import ACTIONS
 from racer_env.render.heat_picture import draw_heat
@@ -135,7 +135,9 @@ def test_files_are_what_their_ending_says(three: Replay, tmp_path: Path) -> None
     with Image.open(tmp_path / "a.gif") as gif:
         assert (gif.format, gif.size[0]) == ("GIF", 640)
         durations = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
+        accent = np.abs(np.asarray(gif.convert("RGB")).astype(int) - palette.ACCENT).max(axis=2) < 20
     assert len(durations) > 10
+    assert accent.sum() > 20  # the followed car has kept its colour
     lasts = sum(durations)
     assert lasts / 1000.0 == pytest.approx(len(three) / 15 / 8 + 1.5, rel=0.1)
     assert told[-1][0] == told[-1][1] == len(told)
