@@ -11,10 +11,13 @@ if TYPE_CHECKING:
     from racer_env.comparison import Comparison, LapTrace
     from racer_env.replay import Replay
 
+app = typer.Typer(add_completion=False)
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Sectors = Annotated[int, typer.Option(help="Equally long sectors, 1 to 20.")]
 
 
+@app.command()
 def replay(
     *,
     file: Annotated[Path, typer.Argument(help="A replay.", show_default=False)],
@@ -41,6 +44,7 @@ def replay(
         _print_replay(shown)
 
 
+@app.command()
 def compare(
     *,
     first: Annotated[Path, typer.Argument(help="A replay.", show_default=False)],

@@ -6,10 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner, Result
 
-from league.replay_cli import compare, replay
+from league.replay_cli import app
 from racer_env.bundle import Bundle
 from racer_env.driver import Entry, heat
 from racer_env.errors import RacerError, ReplayError
@@ -18,10 +17,6 @@ from racer_env.race import EVALUATION
 from racer_env.replay_file import write
 from racer_env.replay_recorder import ReplayRecorder
 from racer_env.track import find_track
-
-app = typer.Typer()
-app.command()(replay)
-app.command()(compare)
 
 
 @pytest.fixture(scope="module")
