@@ -28,6 +28,7 @@ GIF_WIDTH = 640  #: px
 
 _SPEEDS, _FADED = 16, (1.0, 0.65, 0.35)
 _MOST_RATE = {".mp4": 60.0, ".gif": 10.0}  #: pictures a second
+_MOST_GIF = 600  #: pictures of a GIF, which must fit into memory; a longer drive has fewer a second
 _HELD = 1.5  #: s for which the last picture stays
 
 Progress = Callable[[int, int], None]  #: told how many pictures of how many are done
@@ -69,6 +70,8 @@ def export(
     if not 1.0 / FASTEST <= pace <= FASTEST:
         raise RacerError(f"the pace must be from {1.0 / FASTEST:g} to {FASTEST:g}, not {pace:g}")
     every = math.ceil(pace * CONTROL_RATE / _MOST_RATE[ending])
+    if ending == ".gif":
+        every = max(every, math.ceil(len(replay) / _MOST_GIF))
     rate = pace * CONTROL_RATE / every
     frames = _held(_told(scene, every, progress), round(_HELD * rate))
     if ending == ".mp4":

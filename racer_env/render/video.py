@@ -7,7 +7,10 @@ A file appears whole or not at all. A GIF counts hundredths of a second, so that
 from __future__ import annotations
 
 import os
+import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +22,10 @@ from racer_env.render.palette import Colour
 
 Frame = npt.NDArray[np.uint8]
 
-QUALITY = 8  #: of imageio-ffmpeg, 0 to 10
 COLOURS = 256  #: of a GIF
+
+_RAW = ("-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24")
+_H264 = ("-an", "-c:v", "libx264", "-crf", "20", "-pix_fmt", "yuv420p", "-movflags", "+faststart")
 
 MISSING = 'MP4 needs ffmpeg: pip install "racer18[video]", or choose a name that ends in .gif'
 
@@ -38,25 +43,35 @@ def write_mp4(frames: Iterable[Frame], path: Path, size: tuple[int, int], rate: 
         RacerError: ffmpeg is not installed, or the file cannot be written.
     """
     try:
-        from imageio_ffmpeg import write_frames  # noqa: PLC0415 (an extra)
-    except ImportError as error:
+        from imageio_ffmpeg import get_ffmpeg_exe  # noqa: PLC0415 (an extra)
+
+        command = [get_ffmpeg_exe(), *_RAW, "-s", f"{size[0]}x{size[1]}", "-r", f"{rate:.6f}", "-i", "-", *_H264]
+    except (ImportError, RuntimeError) as error:
         raise RacerError(MISSING) from error
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.mp4")
-    _check_folder(path)
-    writer = write_frames(
-        str(temporary), size, fps=rate, quality=QUALITY, macro_block_size=2, output_params=["-movflags", "+faststart"]
-    )
-    try:
-        writer.send(None)
-        for frame in frames:
-            writer.send(np.ascontiguousarray(frame))
-        writer.close()
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:
-        raise RacerError(f"the video {path} cannot be written: {_reason(error)}") from error
-    finally:
-        writer.close()
-        temporary.unlink(missing_ok=True)
+    with _whole(path) as temporary, tempfile.TemporaryFile() as said:
+        asked = [*command, f"file:{temporary}"]  # else a colon in a name would be that of a protocol
+        with subprocess.Popen(asked, stdin=subprocess.PIPE, stderr=said) as ffmpeg:  # noqa: S603 (imageio's own)
+            try:
+                _feed(ffmpeg, frames)
+            except BaseException:
+                ffmpeg.kill()
+                raise
+            finally:
+                ffmpeg.communicate()
+        if ffmpeg.returncode:
+            said.seek(0)
+            words = said.read().decode(errors="replace").strip().splitlines() or ["it gives no reason"]
+            raise RacerError(f"the video {path} cannot be written; ffmpeg stopped: {words[-1]}")
+
+
+def _feed(ffmpeg: subprocess.Popen[bytes], frames: Iterable[Frame]) -> None:
+    """Hand frames over, until the last one or until nobody takes them: then the exit status says why."""
+    assert ffmpeg.stdin
+    for frame in frames:
+        try:
+            ffmpeg.stdin.write(np.ascontiguousarray(frame).data)
+        except OSError:
+            return
 
 
 def write_gif(frames: Iterable[Frame], path: Path, width: int, rate: float, colours: Sequence[Colour] = ()) -> None:
@@ -72,23 +87,23 @@ def write_gif(frames: Iterable[Frame], path: Path, width: int, rate: float, colo
     Raises:
         RacerError: the file cannot be written.
     """
-    _check_folder(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    pictures = list(_coloured(frames, width, colours))
+    lasting = _durations(len(pictures), rate)
+    with _whole(path) as temporary:
+        pictures[0].save(temporary, format="GIF", save_all=True, append_images=pictures[1:], duration=lasting, loop=0)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Give a name to write to; what is there at the end becomes `path`, and nothing does after an error."""
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    if not path.parent.is_dir():
+        raise RacerError(f"{path} cannot be written: there is no folder {path.parent}")
     try:
-        pictures = _coloured(frames, width, colours)
-        first = next(pictures)
-        rest = list(pictures)
-        first.save(
-            temporary,
-            format="GIF",
-            save_all=True,
-            append_images=rest,
-            duration=_durations(len(rest) + 1, rate),
-            loop=0,
-        )
+        yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise RacerError(f"the picture {path} cannot be written: {_reason(error)}") from error
+        raise RacerError(f"{path} cannot be written: {error.strerror}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -116,12 +131,3 @@ def _durations(count: int, rate: float) -> list[int]:
     """Milliseconds of each frame, whole hundredths of a second that add up to the time."""
     ends = [round(100.0 * (k + 1) / rate) for k in range(count)]
     return [10 * (end - begin) for begin, end in zip([0, *ends], ends, strict=False)]
-
-
-def _check_folder(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise RacerError(f"{path} cannot be written: there is no folder {path.parent}")
-
-
-def _reason(error: OSError | RuntimeError) -> str:
-    return getattr(error, "strerror", None) or str(error).strip().splitlines()[-1]

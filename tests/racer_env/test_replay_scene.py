@@ -175,6 +175,15 @@ def test_without_ffmpeg_one_sentence_says_what_to_install(tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
+def test_a_video_that_ffmpeg_cannot_finish_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("imageio_ffmpeg")
+    monkeypatch.setattr(video, "_H264", (*video._H264, "-bsf:v", "no_such_filter"))
+    frame = np.zeros((4, 4, 3), np.uint8)
+    with pytest.raises(RacerError, match=r"a\.mp4 cannot be written; ffmpeg stopped: .*\w"):
+        video.write_mp4([frame] * 300, tmp_path / "a.mp4", (4, 4), 15.0)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_video_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
     pytest.importorskip("imageio_ffmpeg")
 
