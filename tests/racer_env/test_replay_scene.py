@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
+from racer_env.driver import race
 from racer_env.errors import RacerError, ReplayError
 from racer_env.obstacles import Bots, Obstacles
 from racer_env.race import EVALUATION, Race
@@ -23,11 +26,12 @@ from racer_env.render.scene import SIZE, Scene
 from racer_env.render.timing_tower import cut, standings, tower_height
 from racer_env.render.video import write_gif
 from racer_env.replay import Replay
-from racer_env.replay_file import decode, encode
+from racer_env.replay_file import MAGIC, decode, encode
 from racer_env.replay_recorder import ReplayRecorder
 from racer_env.sensors import find_sensors
-from racer_env.simulator import Simulator
+from racer_env.simulator import Simulator, Step
 from racer_env.track import Track
+from tests.racer_env.test_driver import METADATA, Sleepy
 
 CAMERA = "FRONT_FACING_CAMERA"
 
@@ -85,6 +89,7 @@ def test_without_a_camera_the_road_around_the_car_is_shown(boxes: tuple[list[vid
     assert np.ptp(around[inset].astype(int), axis=2).max() > 100
 
 
+@pytest.mark.jit
 def test_a_moment_looks_as_in_the_video(boxes: tuple[list[video.Frame], Replay]) -> None:
     _, replay = boxes
     frames = list(ReplayScene(replay).frames())
@@ -149,6 +154,7 @@ def test_files_are_what_their_ending_says(three: Replay, tmp_path: Path) -> None
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.gif", "moment.png", "whole.png"]
 
 
+@pytest.mark.jit
 def test_an_mp4_can_be_read_back_frame_by_frame(boxes: tuple[list[video.Frame], Replay], tmp_path: Path) -> None:
     ffmpeg = pytest.importorskip("imageio_ffmpeg")
     _, replay = boxes
@@ -220,14 +226,42 @@ def test_what_cannot_be_drawn_is_said(three: Replay, tmp_path: Path) -> None:
         ReplayScene(far)
 
 
-def test_the_counts_beside_the_map_are_those_of_the_lap(three: Replay) -> None:
-    hit = decode(encode(three))
-    hit.driven.status[10, 0] = 4  # off the track
-    hit.driven.status[20, 0] = 3  # crashed
-    scene = ReplayScene(hit)
-    counts = []
-    for frame in (9, 10, 25):
+def test_the_numbers_beside_the_map_are_those_of_the_race(oval: Track) -> None:
+    names = ("number", "steps", "laps", "lap_start", "off_track_count", "crash_count", "resets", "done")
+    recorder, noted = ReplayRecorder(), list[tuple[float, ...]]()
+
+    def watch(simulator: Simulator, step: Step | None) -> None:
+        recorder(simulator, step)
+        noted.append(tuple(float(simulator.state.episode[name][0]) for name in names))
+
+    race(Sleepy(2.0), oval, METADATA, replace(EVALUATION, laps=2, continuous=False, time_limit=30.0), watch=watch)
+    (replay,) = recorder.replays()
+    scene = ReplayScene(replay)
+    assert len(noted) == len(replay)
+    for frame, wanted in enumerate(noted):
         scene.look(frame)
-        e = scene.simulator.state.episode[0]
-        counts.append((int(e.off_track_count), int(e.crash_count)))
-    assert counts == [(0, 0), (1, 0), (1, 1)]
+        shown = [float(scene.simulator.state.episode[name][0]) for name in names]
+        assert shown == pytest.approx(wanted, abs=1e-2), frame
+    assert {row[4] for row in noted} >= {0.0, 1.0}
+    assert {row[0] for row in noted} == {0.0, 1.0}
+
+
+@pytest.mark.jit
+def test_what_a_changed_file_still_tells_can_be_shown(three: Replay) -> None:
+    content, chance, accepted = bytearray(zlib.decompress(encode(three)[len(MAGIC) :])), np.random.default_rng(2), 0
+    header = 4 + int.from_bytes(content[:4], "little")
+    for _ in range(100):
+        hurt = content.copy()
+        hurt[int(chance.integers(header, len(hurt)))] = int(chance.integers(0, 256))
+        try:
+            replay = decode(MAGIC + zlib.compress(hurt, 1))
+        except ReplayError:
+            continue
+        accepted += 1
+        assert decode(encode(replay)).header == replay.header
+        for car in range(3):
+            replay.laps(car), replay.events(car), standings(replay, len(replay) - 1)
+        if accepted % 8 == 1:
+            with suppress(ReplayError):
+                ReplayScene(replay, camera=False).draw(int(chance.integers(0, len(replay))))
+    assert accepted > 20
