@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from league.brackets import Bracket
 from league.errors import LeagueError
 from league.evaluation import simulator_race
 from league.heats import Finish, HeatResult, HeatRun, rotated
@@ -73,6 +74,42 @@ def race_heat(
         for run, seed in enumerate(seeds)
     ]
     return DrivenHeat(HeatResult(names, tuple(run for run, _ in drives)), tuple(replay for _, replay in drives))
+
+
+def race_round(
+    bracket: Bracket,
+    bundles: Mapping[str, Bundle],
+    settings: RaceSettings,
+    seeds: Sequence[int],
+    track: Track | None = None,
+) -> tuple[Bracket, dict[str, DrivenHeat]]:
+    """Drive every heat of a bracket that can be raced now, all under the same seeds.
+
+    The better seed starts in front in the first run, and wins where nothing tells two racers apart.
+
+    Args:
+        bracket: as far as it has been raced.
+        bundles: of its racers, by name.
+        settings: as for `race_heat`.
+        seeds: one for each run.
+        track: where, if it was found already.
+
+    Returns:
+        The bracket after these heats, and the heats by their names.
+
+    Raises:
+        LeagueError: somebody in a heat has no bundle; and as `race_heat`.
+    """
+    driven: dict[str, DrivenHeat] = {}
+    for heat in bracket.ready:
+        sides = sorted((side for side in heat.sides if isinstance(side, str)), key=bracket.racers.index)
+        missing = [racer for racer in sides if racer not in bundles]
+        if missing:
+            raise LeagueError(f"{missing[0]!r} is in heat {heat.name} and needs a bundle")
+        driven[heat.name] = race_heat({racer: bundles[racer] for racer in sides}, settings, seeds, track)
+    for name, of in driven.items():
+        bracket = bracket.won(name, of.result.winner)
+    return bracket, driven
 
 
 def _check(bundles: Mapping[str, Bundle], settings: RaceSettings, seeds: Sequence[int]) -> None:
