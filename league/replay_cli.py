@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from racer_env.comparison import Comparison, LapTrace
+    from racer_env.ghost import Choice
     from racer_env.replay import Replay
 
 app = typer.Typer(add_completion=False)
@@ -61,29 +63,29 @@ def compare(
     other_car: Annotated[int, typer.Option(help="Whose lap the other is, from 1.")] = 1,
     sectors: Sectors = 3,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Draw the comparison into this .png file.", show_default=False)
+        Path | None,
+        typer.Option("--output", "-o", help="Draw it: .png for plots, .mp4 or .gif for both.", show_default=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare two laps: where the time was won and lost, speed, steering and sectors."""
     from racer_env.comparison import compare as compared
     from racer_env.comparison import lap_trace
+    from racer_env.ghost import Choice
     from racer_env.replay_file import read
 
     if second is None and (car, lap) == (other_car, other_lap):
         raise typer.BadParameter("give another replay, or --other-lap, or --other-car", param_hint="SECOND")
     files = (first, second or first)
     one, other = (read(file) for file in files)
-    traces = [
-        lap_trace(shown, whose - 1, which, _name(files, k, shown, whose - 1))
+    choices = [
+        Choice(shown, whose - 1, which, _name(files, k, shown, whose - 1))
         for k, (shown, whose, which) in enumerate(((one, car, lap), (other, other_car, other_lap)))
     ]
+    traces = [lap_trace(*choice) for choice in choices]
     comparison = compared(traces[0], traces[1], sectors)
     if output is not None:
-        from racer_env.render import save_picture
-        from racer_env.render.comparison_picture import draw_comparison
-
-        save_picture(draw_comparison(comparison), output)
+        _draw_comparison(comparison, choices, output)
         typer.echo(f"wrote {output}", err=as_json)
     if as_json:
         _print_json(_comparison(comparison))
@@ -96,6 +98,19 @@ def _name(files: tuple[Path, Path], k: int, shown: Replay, car: int) -> str | No
     if files[0] == files[1] or not 0 <= car < len(shown.names):
         return None
     return f"{shown.names[car]} ({files[k].stem})"
+
+
+def _draw_comparison(comparison: Comparison, laps: Sequence[Choice], output: Path) -> None:
+    """Plots as a picture, or both cars on the track as a video."""
+    if output.suffix.lower() in (".mp4", ".gif"):
+        from racer_env.ghost import side_by_side
+
+        _draw(side_by_side(*laps), output, 0, camera=False)
+        return
+    from racer_env.render import save_picture
+    from racer_env.render.comparison_picture import draw_comparison
+
+    save_picture(draw_comparison(comparison), output)
 
 
 def _draw(shown: Replay, output: Path, car: int, **options: Any) -> None:

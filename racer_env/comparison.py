@@ -88,9 +88,7 @@ def lap_trace(replay: Replay, car: int = 0, number: int | None = None, name: str
     Raises:
         ReplayError: there is no such car, or no such complete lap.
     """
-    if not 0 <= car < len(replay.names):
-        raise ReplayError(f"the replay has the cars 1 to {len(replay.names)}, but no car {car + 1}")
-    lap = _complete(replay, car, number)
+    lap = complete_lap(replay, car, number)
     rows = replay.driven[lap.first : lap.last + 1, car]
     share, kept = _first_passes(0.01 * rows.progress, from_line=lap.start_ms > 0)
     times = (replay.ticks[lap.first : lap.last + 1] / CONTROL_RATE - 0.001 * lap.start_ms)[kept]
@@ -120,9 +118,7 @@ def compare(first: LapTrace, second: LapTrace, sectors: int | Sequence[float] = 
     Raises:
         ReplayError: they are of different tracks or directions, or the sectors do not make sense.
     """
-    one, other = first.track, second.track
-    if one.route.shape != other.route.shape or not np.allclose(one.route, other.route, atol=1e-3):
-        raise ReplayError(f"{first.label} was driven on {_said(one)}, but {second.label} on {_said(other)}")
+    same_course(first.track, first.label, second.track, second.label)
     ends = _sector_ends(sectors)
     share = np.linspace(0.0, 1.0, POINTS)
     laps = (first, second)
@@ -131,10 +127,19 @@ def compare(first: LapTrace, second: LapTrace, sectors: int | Sequence[float] = 
         for name in ("time", "speed", "steering")
     )
     parts = tuple(_sector(laps, begin, end) for begin, end in zip((0.0, *ends[:-1]), ends, strict=True))
-    return Comparison(laps, share * one.length, time[:, 1] - time[:, 0], speed, steering, parts)
+    return Comparison(laps, share * first.track.length, time[:, 1] - time[:, 0], speed, steering, parts)
 
 
-def _complete(replay: Replay, car: int, number: int | None) -> DrivenLap:
+def same_course(one: Track, lap: str, other: Track, other_lap: str) -> None:
+    """Make sure that two laps are of one track in one direction. Raises `ReplayError`."""
+    if one.route.shape != other.route.shape or not np.allclose(one.route, other.route, atol=1e-3):
+        raise ReplayError(f"{lap} was driven on {_said(one)}, but {other_lap} on {_said(other)}")
+
+
+def complete_lap(replay: Replay, car: int, number: int | None) -> DrivenLap:
+    """Find a complete lap of a car by its number, or its fastest. Raises `ReplayError` if there is none."""
+    if not 0 <= car < len(replay.names):
+        raise ReplayError(f"the replay has the cars 1 to {len(replay.names)}, but no car {car + 1}")
     laps = {lap.number: lap for lap in replay.laps(car) if lap.complete}
     if not laps:
         raise ReplayError(f"{replay.names[car]} completed no lap, so that there is none to compare")

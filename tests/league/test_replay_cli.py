@@ -90,7 +90,7 @@ def test_laps_of_two_files_are_named_by_them(file: Path, tmp_path: Path) -> None
         (("compare", "FILE", "--other-lap", 9), "but not 9"),
         (("compare", "FILE", "--other-car", 3), "no car 3"),
         (("compare", "FILE", "--other-lap", 2, "--lap", 1, "--sectors", 0), "1 to 20 sectors, not 0"),
-        (("compare", "FILE", "--other-lap", 2, "--lap", 1, "-o", "a.gif"), r"must end in \.png"),
+        (("compare", "FILE", "--other-lap", 2, "--lap", 1, "-o", "a.jpg"), r"must end in \.png"),
     ],
 )
 def test_wrong_words_are_answered_with_one_sentence(file: Path, words: tuple[object, ...], says: str) -> None:
