@@ -151,6 +151,8 @@ def _summary(shown: Replay) -> dict[str, Any]:
 
 
 def _print_replay(shown: Replay) -> None:
+    from bisect import bisect_right
+
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -160,8 +162,10 @@ def _print_replay(shown: Replay) -> None:
     console.print(Text(f"{header.course.name}{direction}, {header.race_laps} laps, simulator {header.engine}"))
     table = Table("racer", "lap", "time (s)", "ended", "events")
     for car, name in enumerate(shown.names):
+        events = shown.events(car)
+        frames = [event.frame for event in events]
         for lap in shown.laps(car):
-            inside = [event for event in shown.events(car) if lap.first < event.frame <= lap.last]
+            inside = events[bisect_right(frames, lap.first) : bisect_right(frames, lap.last)]
             ended = "complete" if lap.complete else inside[-1].kind.replace("_", " ")
             said = [f"{e.kind.replace('_', ' ')} at {e.milliseconds / 1000:.1f} s" for e in inside if e.put_back]
             table.add_row(Text(name), str(lap.number), f"{lap.time_ms / 1000:.3f}", ended, ", ".join(said))

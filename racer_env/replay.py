@@ -143,7 +143,7 @@ class Event:
     frame: int
     milliseconds: int  #: since the start of the run
     lap: int  #: of the run, from 1
-    kind: str  #: ``lap``, ``finish``, ``time_up``, ``steps_up``, or an offence as `Status.label` says it
+    kind: str  #: ``lap``, ``finish``, ``time_up``, ``cut_off``, or an offence as `Status.label` says it
     put_back: bool  #: the car was put back on the track; an offence that is not ends its run
 
 
@@ -232,19 +232,21 @@ class Replay:
         return list(self._events(self.driven[:, car]))
 
     def _events(self, of: Records) -> Iterator[Event]:
+        told = (of.lap_milliseconds > 0) | np.isin(of.status, OFFENCES)
         for begin, end in self.runs:
-            last, start_ms = begin + int(np.count_nonzero(of.present[begin:end])) - 1, 0
-            for frame in range(begin + 1, last + 1):
+            last, lap_end_ms = begin + int(np.count_nonzero(of.present[begin:end])) - 1, 0
+            frames = begin + 1 + np.flatnonzero(told[begin + 1 : last + 1])
+            for frame in np.union1d(frames, [last]).tolist():
                 status, lap_ms = Status(int(of.status[frame])), int(of.lap_milliseconds[frame])
-                lap, now = int(of.laps[frame - 1]) + 1, _milliseconds(frame - begin)
+                lap, now = int(of.laps[max(frame - 1, begin)]) + 1, _milliseconds(frame - begin)
                 if lap_ms:
-                    start_ms += lap_ms
-                    yield Event(frame, start_ms, lap, "finish" if frame == last else "lap", put_back=False)
+                    lap_end_ms += lap_ms
+                    yield Event(frame, lap_end_ms, lap, "finish" if frame == last else "lap", put_back=False)
                 if status in OFFENCES:
-                    back = bool(of.resets[frame] > of.resets[frame - 1])
+                    back = bool(of.resets[frame] > of.resets[max(frame - 1, begin)])
                     yield Event(frame, now, lap, status.label, back)
                 elif frame == last and not lap_ms:
-                    ended = "time_up" if status is Status.TIME_UP else "steps_up"
+                    ended = "time_up" if status is Status.TIME_UP else "cut_off"
                     yield Event(frame, now, lap, ended, put_back=False)
 
 

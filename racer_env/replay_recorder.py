@@ -115,10 +115,8 @@ class ReplayRecorder:
         names = self._names or tuple(f"car {car + 1}" for car in range(cars))
         seen = tuple(sensor.name for sensor in self._simulator.sensors if sensor.name in SENSORS)
         sensors = self._sensors or (seen,) * cars
-        bodies = self._bodies[world, :cars]
-        return tuple(
-            Racer(name[:200], names_, _colour(body)) for name, names_, body in zip(names, sensors, bodies, strict=True)
-        )
+        told = zip(names, sensors, self._bodies[world, :cars], strict=True)
+        return tuple(Racer(name[:200], seen_by, _colour(body)) for name, seen_by, body in told)
 
 
 def _stacked(rows: Sequence[Records], layout: np.dtype[Any]) -> Records:
