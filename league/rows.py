@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from league.evaluation import Run
-    from league.points import Row
     from league.rules import Score, Standing
     from league.service import Drive, Meeting, RaceView, SubmissionView
 
@@ -74,13 +73,6 @@ def meeting_row(meeting: Meeting) -> dict[str, Any]:
     places = {f"{side}_position": standing.position for side, standing in sides.items()}
     times = {f"{side}_time_ms": standing.entry.score.time_ms for side, standing in sides.items()}
     return {"race": meeting.race, "winner": meeting.winner} | places | times
-
-
-def season_row(row: Row, rounds: Sequence[str]) -> dict[str, Any]:
-    """A line of a season's table."""
-    values = {name: getattr(row, name) for name in ("position", "place", "racer", "points")}
-    each = zip(rounds, row.rounds, row.counts, strict=True)
-    return values | {"rounds": [{"race": race, "points": points, "counts": counts} for race, points, counts in each]}
 
 
 def to_json(rows: Rows | Mapping[str, Any]) -> str:

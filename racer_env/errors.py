@@ -30,6 +30,10 @@ class BundleError(RacerError):
     """A trained-driver file that cannot be read, checked or written."""
 
 
+class ReplayError(RacerError):
+    """A replay that cannot be read, written or shown."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which of `known` was probably meant: ``; did you mean 'oval'?``, or list what there is."""
     names = sorted(known)

@@ -11,11 +11,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from league import rules
-from league.lifecycle import State
 from league.models import DRIVEN, AuditEntry, Participant, Race, Racer, Submission
-from league.points import CHAMPIONSHIP, Row, Scale, season_table
 from league.rules import Score, Standing
-from league.service.desk import Desk, find_race, find_racer, times_of
+from league.service.desk import Desk, find_race, find_racer
 
 #: The order of `league.rules.Entry.order`.
 BEST_FIRST = (
@@ -58,14 +56,6 @@ class Meeting:
 
 
 @dataclass(frozen=True)
-class SeasonTable:
-    """Points of some rounds."""
-
-    rounds: tuple[str, ...]
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True)
 class AuditView:
     """An entry of the audit log."""
 
@@ -105,23 +95,6 @@ class Boards(Desk):
             boards = {number: _standings(session, number) for number in {row[0] for row in rows}}
         positions = {s.entry.submission: s.position for board in boards.values() for s in board}
         return _drives(rows, positions)
-
-    def season(self, races: Sequence[str] = (), scale: Scale = CHAMPIONSHIP, best: int | None = None) -> SeasonTable:
-        """The points of the season so far.
-
-        Args:
-            races: the rounds; all races that are closed or final, if none are named.
-            scale: what a round is worth.
-            best: how many rounds of a racer are added up; None: all.
-        """
-        with self.store.database.reading() as session:
-            rounds = [find_race(session, name) for name in races] or [
-                race
-                for race in session.scalars(select(Race).order_by(Race.opens_at, Race.id))
-                if times_of(race).state(self.clock()) in (State.CLOSED, State.FINAL)
-            ]
-            boards = [_standings(session, race.id) for race in rounds]
-        return SeasonTable(tuple(race.name for race in rounds), season_table(boards, scale, best))
 
     def meetings(self, first: str, second: str) -> tuple[Meeting, ...]:
         """The races in which two racers both stand, oldest first: their record against each other."""

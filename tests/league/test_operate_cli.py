@@ -106,21 +106,6 @@ def test_history_and_the_record_of_two_racers() -> None:
 
 
 @pytest.mark.usefixtures("raced")
-def test_a_season_is_shown_with_points_by_position_or_time() -> None:
-    shown("close", "community")
-    rows = listed("season")
-    assert [(row["place"], row["racer"], row["points"]) for row in rows] == [
-        ("1", "Bob", 25),
-        ("2", "Cy", 18),
-        ("3", "Ann", 15),
-    ]
-    assert [row["points"] for row in listed("season", "--points", "3,2")] == [3, 2, 0]
-    assert [row["points"] for row in listed("season", "community", "--by-time")] == [1000, 941, 888]
-    assert racer_league("season", "--points", "many").exit_code == 2
-    assert "Bob" in shown("season", "--best", "1")
-
-
-@pytest.mark.usefixtures("raced")
 def test_a_board_is_exported_as_csv_and_json(tmp_path: Path) -> None:
     shown("export", tmp_path / "board.csv")
     shown("export", tmp_path / "all.json", "--submissions")

@@ -68,19 +68,3 @@ def test_two_racers_have_a_record_against_each_other(league: League, bundle: Mak
     meetings = league.boards.meetings("Ann", "Bob")
     assert [(m.race, m.winner) for m in meetings] == [("community", "Bob"), ("second", "Ann"), ("third", None)]
     assert [(m.first.entry.racer, m.second.place) for m in meetings] == [("Ann", "1"), ("Ann", "2"), ("Ann", "=1")]
-
-
-def test_a_season_adds_up_the_points_of_closed_races(league: League, bundle: MakeBundle) -> None:
-    for name in ("second", "third"):
-        league.races.create(name, RaceSettings(runs=1))
-        league.races.open(name)
-    for race, ann, bob in (("community", 9000, 8000), ("second", 7000, 7500), ("third", 7000, 7500)):
-        drive(league, bundle(ann), "Ann", laps(ann), race)
-        drive(league, bundle(bob + 1), "Bob", laps(bob), race)
-    league.races.close("community")
-    league.races.close("second")
-    table = league.boards.season()
-    assert table.rounds == ("community", "second")
-    assert [(row.place, row.racer, row.points) for row in table.rows] == [("=1", "Ann", 43), ("=1", "Bob", 43)]
-    first = league.boards.season(["third", "second"], best=1).rows[0]
-    assert (first.racer, first.points, first.rounds, first.counts) == ("Ann", 25, (25, 25), (True, False))
