@@ -54,13 +54,13 @@ def _limit_resources(limits: Limits) -> list[str]:
         import resource  # noqa: PLC0415 (not on Windows)
     except ImportError:
         return []
-    wanted = {
-        f"{limits.cpu_seconds} s of processor time": (resource.RLIMIT_CPU, limits.cpu_seconds),
-        f"{limits.memory_mb} MB of memory": (resource.RLIMIT_AS, _address_space() + limits.memory_mb * 2**20),
-        f"{FILES} open files": (resource.RLIMIT_NOFILE, FILES),
-        "files of 0 bytes": (resource.RLIMIT_FSIZE, 0),
-        "no core dumps": (resource.RLIMIT_CORE, 0),
-    }
+    wanted = {f"{limits.cpu_seconds} s of processor time": (resource.RLIMIT_CPU, limits.cpu_seconds)}
+    if sys.platform == "linux":  # macOS takes this limit and does not keep to it
+        memory = _address_space() + limits.memory_mb * 2**20
+        wanted[f"{limits.memory_mb} MB of memory"] = (resource.RLIMIT_AS, memory)
+    wanted[f"{FILES} open files"] = (resource.RLIMIT_NOFILE, FILES)
+    wanted["files of 0 bytes"] = (resource.RLIMIT_FSIZE, 0)
+    wanted["no core dumps"] = (resource.RLIMIT_CORE, 0)
     got = []
     for what, (which, most) in wanted.items():
         _, hard = resource.getrlimit(which)
@@ -74,11 +74,8 @@ def _limit_resources(limits: Limits) -> list[str]:
 
 
 def _address_space() -> int:
-    """Bytes that this process has mapped; 0 where the system does not say."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        return 0
+    """Bytes that this process has mapped."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
 _NO_NEW_PRIVS, _SECCOMP, _FILTER = 38, 22, 2

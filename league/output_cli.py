@@ -66,13 +66,13 @@ def time_of(score: Score) -> str:
 
 def outcome(submission: SubmissionView) -> str:
     """What became of a submission."""
+    copies = "" if submission.copy_of is None else f"  (drives like submission {submission.copy_of})"
     if submission.disqualified is not None:
-        return f"disqualified: {submission.disqualified}"
-    if submission.score is None:
-        waits = f"place {submission.position} in the queue" if submission.position else ""
-        return submission.reason or waits
-    said = time_of(submission.score).removeprefix("DNF ")
-    return said if submission.copy_of is None else f"{said}  (drives like submission {submission.copy_of})"
+        return f"disqualified: {submission.disqualified}{copies}"
+    if submission.score is not None:
+        return time_of(submission.score).removeprefix("DNF ") + copies
+    waits = f"place {submission.position} in the queue" if submission.position else ""
+    return (submission.reason or waits) + copies
 
 
 def moment(time: datetime | None) -> str:

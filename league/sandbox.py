@@ -39,6 +39,7 @@ ARITHMETIC = {
     "MKL_CBWR": "AVX2",
 }
 
+_CPU_UP, _KILLED = 24, 9  #: signals by which a process ends whose processor time is up (Linux, macOS)
 _prepared: list[bool] = []  #: true once there is a process to copy
 
 #: Computes what can be written as JSON.
@@ -87,7 +88,7 @@ class Call:
 
     def _died(self) -> Outcome:
         code = self.process.exitcode or 0
-        if code in (-getattr(signal, "SIGXCPU", 24), -int(signal.SIGKILL)) and self._cpu_is_up():
+        if code in (-_CPU_UP, -_KILLED) and self._cpu_is_up():
             return Outcome(refused=f"it took more than the {self.limits.cpu_seconds} s of processor time allowed")
         return Outcome(failed=f"its process died with {signal.Signals(-code).name if code < 0 else code}")
 
