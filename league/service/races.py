@@ -105,23 +105,22 @@ class Races(Desk):
         with self.store.database.writing() as session:
             race = find_race(session, name, lock="write")
             must_be(race, self.clock(), State.DRAFT, to="to open")
-            if at and at < self.clock():
-                raise LeagueError(f"race {race.name!r} cannot open {_said(at)}, which is past")
-            self._schedule(race, at or self.clock(), until or race.closes_at)
+            self._schedule(race, at, until or race.closes_at, now=at is None)
             self.note(
                 session, "open race", race=race.name, opens_at=_iso(race.opens_at), closes_at=_iso(race.closes_at)
             )
             return self._view(race, _counts(session, race.id))
 
     def extend(self, name: str | None, until: datetime, reason: str) -> RaceView:
-        """Let an open race close later. One that is closed stays so: its seeds are known."""
+        """Let an open race close later, or at some time. One that is closed stays so: its seeds are known."""
         reason = needed_reason(reason)
         with self.store.database.writing() as session:
             race = find_race(session, name, lock="write")
             must_be(race, self.clock(), State.OPEN, to="to extend")
-            if race.closes_at is None or until <= race.closes_at:
+            least = race.closes_at or self.clock()
+            if until <= least:
                 raise LeagueError(
-                    f"race {race.name!r} closes {_said(race.closes_at)}; an extension must be later than that"
+                    f"race {race.name!r} can be extended to a time later than {least:%Y-%m-%d %H:%M:%S} UTC only"
                 )
             self.note(session, "extend race", reason, race=race.name, was=_iso(race.closes_at), closes_at=_iso(until))
             race.closes_at = until
@@ -180,11 +179,17 @@ class Races(Desk):
         stored = replace(settings, track=track.name, opens_at=None, closes_at=None)
         return race_from_json(race_to_json(stored)), self.store.keep_route(track.route)
 
-    def _schedule(self, race: Race, opens_at: datetime | None, closes_at: datetime | None) -> None:
-        """Set the times of a draft; with a time to open it gets its seeds."""
+    def _schedule(
+        self, race: Race, opens_at: datetime | None, closes_at: datetime | None, *, now: bool = False
+    ) -> None:
+        """Set the times of a draft, which may open right now; with a time to open it gets its seeds."""
+        clock = self.clock()
+        opens_at = clock if now else opens_at
+        if opens_at and opens_at < clock:
+            raise LeagueError(f"race {race.name!r} cannot open {_said(opens_at)}, which is past")
         if opens_at and closes_at and closes_at <= opens_at:
             raise LeagueError(f"race {race.name!r} cannot close {_said(closes_at)} when it opens {_said(opens_at)}")
-        if closes_at and closes_at <= self.clock():
+        if closes_at and closes_at <= clock:
             raise LeagueError(f"race {race.name!r} cannot close {_said(closes_at)}, which is past")
         race.opens_at, race.closes_at = opens_at, closes_at
         runs = race.settings.runs
@@ -243,5 +248,5 @@ def _iso(time: datetime | None) -> str | None:
     return time.isoformat() if time else None
 
 
-def _said(time: datetime | None) -> str:
-    return f"at {time:%Y-%m-%d %H:%M:%S} UTC" if time else "when the organiser says so"
+def _said(time: datetime) -> str:
+    return f"at {time:%Y-%m-%d %H:%M:%S} UTC"

@@ -109,7 +109,7 @@ def test_a_draft_can_be_edited_and_renamed(league: League) -> None:
 def test_an_extension_needs_a_later_time_and_a_reason(league: League) -> None:
     league.races.create("next", RaceSettings(closes_at=START + HOUR))
     league.races.open("next")
-    with pytest.raises(LeagueError, match="must be later"):
+    with pytest.raises(LeagueError, match="can be extended to a time later than 2026"):
         league.races.extend("next", START + HOUR, "rain")
     with pytest.raises(LeagueError, match="say why"):
         league.races.extend("next", START + 2 * HOUR, " ")
@@ -138,6 +138,8 @@ def test_impossible_times_are_refused(league: League, opens: timedelta | None, c
         league.races.open("next", START + opens if opens else None, START + closes if closes else None)
     with pytest.raises(LeagueError, match=r"cannot open .* which is past"):
         league.races.open("next", START - HOUR)
+    with pytest.raises(LeagueError, match=r"cannot open .* which is past"):
+        league.races.create("past", RaceSettings(opens_at=START - HOUR))
     assert states(league)["next"] is State.DRAFT
 
 
