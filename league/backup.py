@@ -13,6 +13,7 @@ import os
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from dataclasses import is_dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -24,9 +25,8 @@ from sqlalchemy.orm import Session
 from league.database import Database
 from league.errors import LeagueError
 from league.migrations import NEWEST
-from league.models import Settings, Table, UTCDateTime
-from league.race_file import race_from_json, race_to_json
-from league.races import RaceSettings
+from league.models import AsJson, Table, UTCDateTime
+from league.settings_file import to_json
 from league.store import CONFIG, FOLDERS, Store, config_of, make_folders, make_tables, writing_files
 
 FORMAT = 1
@@ -99,7 +99,7 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
-    return race_to_json(value) if isinstance(value, RaceSettings) else value
+    return to_json(value) if is_dataclass(value) else value
 
 
 def _check_manifest(archive: tarfile.TarFile, file: Path) -> None:
@@ -168,8 +168,8 @@ def _value_of(table: sa.Table, row: dict[str, Any]) -> dict[str, Any]:
         kind = table.c[name].type
         if value is not None and isinstance(kind, UTCDateTime):
             out[name] = datetime.fromisoformat(value)
-        elif value is not None and isinstance(kind, Settings):
-            out[name] = race_from_json(value)
+        elif value is not None and isinstance(kind, AsJson):
+            out[name] = kind.read(value)
         else:
             out[name] = sa.null() if value is None and isinstance(kind, sa.JSON) else value
     return out

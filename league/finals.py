@@ -8,9 +8,19 @@ left; then groups are raced, and the best four of each make the bracket.
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from enum import StrEnum
 
 from league.errors import LeagueError
 from league.rules import Standing
+
+
+class Part(StrEnum):
+    """What a race is in a season."""
+
+    QUALIFIER = "qualifier"  #: a division's race of a month
+    FINALE = "finale"  #: of the best of a month
+    WILDCARD = "wildcard"  #: the last race that gives seats in the championship
+    KNOCKOUT = "knockout"  #: a group of the championship
 
 
 def roll_down(board: Sequence[Standing], seats: int, taken: Container[str] = ()) -> tuple[str, ...]:

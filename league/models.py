@@ -9,6 +9,7 @@ ever being changed or removed, and submissions from being given another racer, r
 from __future__ import annotations
 
 import enum
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -25,12 +26,17 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    UniqueConstraint,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from league.race_file import race_from_json, race_to_json
+from league.brackets import Elimination
+from league.finals import Part
+from league.race_file import race_from_json
 from league.races import RaceSettings
 from league.rules import Score
+from league.seasons import Season, season_from_json
+from league.settings_file import to_json
 
 
 class Status(StrEnum):
@@ -67,19 +73,43 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class Settings(TypeDecorator[RaceSettings]):
-    """A race's settings, kept as JSON."""
+class AsJson(TypeDecorator[Any], ABC):
+    """Settings, kept as JSON; settings as JSON are taken, too."""
 
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: RaceSettings | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
         """To JSON."""
-        return race_to_json(value) if value else None
+        return value if value is None or isinstance(value, str) else to_json(value)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> RaceSettings | None:  # noqa: ARG002
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         """From JSON."""
-        return race_from_json(value) if value else None
+        return None if value is None else self.read(value)
+
+    @abstractmethod
+    def read(self, text: str) -> Any:
+        """The settings that were written as this."""
+
+
+class Settings(AsJson):
+    """A race's settings."""
+
+    cache_ok = True
+
+    def read(self, text: str) -> RaceSettings:
+        """The race that was written as this."""
+        return race_from_json(text)
+
+
+class SeasonSettings(AsJson):
+    """A season's settings."""
+
+    cache_ok = True
+
+    def read(self, text: str) -> Season:
+        """The season that was written as this."""
+        return season_from_json(text)
 
 
 class Table(DeclarativeBase):
@@ -97,9 +127,16 @@ class Table(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012
         datetime: UTCDateTime,
         RaceSettings: Settings,
+        Season: SeasonSettings,
         dict[str, Any]: JSON,
         list[int]: JSON,
-        enum.Enum: Enum(enum.Enum, native_enum=False, create_constraint=True, length=16),
+        enum.Enum: Enum(
+            enum.Enum,
+            native_enum=False,
+            create_constraint=True,
+            length=16,
+            values_callable=lambda kind: [member.value for member in kind],
+        ),
     }
 
 
@@ -200,6 +237,89 @@ class Participant(Table):
     best_id: Mapped[int | None] = mapped_column(ForeignKey("submissions.id"))
     driven: Mapped[int] = mapped_column(default=0)  #: submissions that stand
     removed: Mapped[str | None] = mapped_column(Text)  #: why they are not in the race any more
+
+
+class KeptSeason(Table):
+    """A season: what it consists of, which `league.seasons` explains."""
+
+    __tablename__ = "seasons"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), unique=True)  #: the name without upper and lower case
+    name: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    settings: Mapped[Season]
+
+
+class Round(Table):
+    """What a race is in a season. A race is in one season at most."""
+
+    __tablename__ = "rounds"
+
+    race_id: Mapped[int] = mapped_column(ForeignKey("races.id"), primary_key=True, autoincrement=False)
+    season_id: Mapped[int] = mapped_column(ForeignKey("seasons.id"), index=True)
+    part: Mapped[Part]
+    month: Mapped[int | None]  #: from 0, of a qualifier and a finale
+    division: Mapped[str | None] = mapped_column(String(64))  #: of a qualifier
+    group_number: Mapped[int | None]  #: from 0, of a knockout
+
+    race: Mapped[Race] = relationship(lazy="raise")
+
+
+class Member(Table):
+    """Where a racer of a season comes from, and for whom they race."""
+
+    __tablename__ = "members"
+
+    season_id: Mapped[int] = mapped_column(ForeignKey("seasons.id"), primary_key=True, autoincrement=False)
+    racer_id: Mapped[int] = mapped_column(ForeignKey("racers.id"), primary_key=True, autoincrement=False)
+    region: Mapped[str | None] = mapped_column(String(64))
+    team: Mapped[str | None] = mapped_column(String(64))
+
+
+class KeptBracket(Table):
+    """A bracket: how its heats are raced; who races follows from `Entrant` and `KeptHeat`."""
+
+    __tablename__ = "brackets"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), unique=True)  #: the name without upper and lower case
+    name: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    settings: Mapped[RaceSettings]
+    route_sha256: Mapped[str] = mapped_column(String(64))
+    seeds: Mapped[list[int]]  #: of the runs of every heat
+    elimination: Mapped[Elimination]
+    third_place: Mapped[bool]
+
+
+class Entrant(Table):
+    """Who races in a bracket, with which driver."""
+
+    __tablename__ = "entrants"
+    __table_args__ = (UniqueConstraint("bracket_id", "racer_id"),)
+
+    bracket_id: Mapped[int] = mapped_column(ForeignKey("brackets.id"), primary_key=True, autoincrement=False)
+    seed: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  #: from 1
+    racer_id: Mapped[int] = mapped_column(ForeignKey("racers.id"))
+    bundle_sha256: Mapped[str] = mapped_column(ForeignKey("bundles.sha256"))
+
+    racer: Mapped[Racer] = relationship(lazy="raise")
+
+
+class KeptHeat(Table):
+    """A heat that is decided: driven, with a signed receipt, or awarded by the organiser."""
+
+    __tablename__ = "heats"
+
+    bracket_id: Mapped[int] = mapped_column(ForeignKey("brackets.id"), primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    winner_id: Mapped[int] = mapped_column(ForeignKey("racers.id"))
+    decided_at: Mapped[datetime]
+    receipt: Mapped[str | None] = mapped_column(Text)  #: `league.heat_receipts`; None if it was awarded
+    reason: Mapped[str | None] = mapped_column(Text)  #: why it was awarded
+
+    winner: Mapped[Racer] = relationship(lazy="raise")
 
 
 class AuditEntry(Table):

@@ -85,7 +85,7 @@ def verify(
 
     folder = folder or (HERE if HERE.is_dir() and not bundle else None)
     done = check(receipt, League(folder).store if folder else None, bundle)
-    typer.echo(f"{receipt} holds: {done.racer} in {done.race}, submission {done.submission}")
+    typer.echo(f"{receipt} holds: {done}")
     if not folder:
         typer.echo(f"it was signed with the key {done.league}; compare it with your league's")
 

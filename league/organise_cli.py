@@ -44,7 +44,7 @@ def init(
     """Make a league with one open race: a time trial of three laps in which the best lap counts."""
     from league.service import League
 
-    made = League.create(folder, _settings(preset, file, track=track), url=database)
+    made = League.create(folder, settings_from(preset, file, track=track), url=database)
     typer.echo(f"{folder}: a league with the race {race_line(made.races.one())}")
 
 
@@ -78,7 +78,7 @@ def create(
         "minimum_laps": minimum_laps,
     }
     said |= {"ranking": ranking, "runs": runs, "randomisation": randomisation}
-    settings = _settings(preset, file, more, opens_at=_time(opens_at), closes_at=_time(closes_at), **said)
+    settings = settings_from(preset, file, more, opens_at=_time(opens_at), closes_at=_time(closes_at), **said)
     race = League(folder).races.create(name, settings)
     opens = f"opens {moment(race.opens_at)} UTC" if race.opens_at else f"open it with: racer league open '{race.name}'"
     typer.echo(f"created the race {race_line(race)}; {opens}")
@@ -118,7 +118,9 @@ def edit(
     said |= {"ranking": ranking, "runs": runs, "randomisation": randomisation}
     said |= {"opens_at": _time(opens_at), "closes_at": _time(closes_at)}
     base = None if preset or file else races.one(name).settings
-    typer.echo(f"changed the race {race_line(races.edit(name, _settings(preset, file, more, base, **said), rename))}")
+    typer.echo(
+        f"changed the race {race_line(races.edit(name, settings_from(preset, file, more, base, **said), rename))}"
+    )
 
 
 @app.command("open")
@@ -260,7 +262,7 @@ def export(
     typer.echo(f"{out}: {len(rows)} rows of {name}")
 
 
-def _settings(
+def settings_from(
     preset: str | None, file: Path | None, more: list[str] | None = None, base: RaceSettings | None = None, **said: Any
 ) -> RaceSettings:
     """A race from a preset or a file or another race, with what was said besides."""

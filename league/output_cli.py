@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from league.service import RaceView, SubmissionView
 
 HERE = Path("league-data")
+Kind = TypeVar("Kind", bound=StrEnum)
 
 Folder = Annotated[Path, typer.Option("--league", envvar="RACER_LEAGUE", help="The league's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -56,12 +58,25 @@ def print_table(header: str, rows: Sequence[Sequence[Any]]) -> None:
     Console().print(table)
 
 
+def choice(kind: type[Kind], said: str, option: str) -> Kind:
+    """One of a few words that a user may say."""
+    words = [str(word) for word in kind]
+    if said not in words:
+        raise typer.BadParameter(f"{said!r}, but must be one of {', '.join(words)}", param_hint=option)
+    return kind(said)
+
+
 def time_of(score: Score) -> str:
     """Minutes, seconds and milliseconds, or how far a driver came who did not finish."""
     if score.time_ms is None:
         return f"DNF after {int(score.progress_percentage) / 100:.2f} laps"
-    seconds, milliseconds = divmod(score.time_ms, 1000)
-    return f"{seconds // 60:02d}:{seconds % 60:02d}.{milliseconds:03d}"
+    return milliseconds(score.time_ms)
+
+
+def milliseconds(time: int) -> str:
+    """Minutes, seconds and milliseconds."""
+    seconds, rest = divmod(time, 1000)
+    return f"{seconds // 60:02d}:{seconds % 60:02d}.{rest:03d}"
 
 
 def outcome(submission: SubmissionView) -> str:

@@ -174,7 +174,7 @@ class RaceSettings:
         for name in ("division", "region"):
             value = getattr(self, name)
             if value is not None:
-                _name(name, value, 1)
+                kept_name(name, value)
 
     def _check_laps(self) -> None:
         whole("laps", self.laps, 1, MOST_LAPS)
@@ -240,12 +240,12 @@ def default_minimum_laps(ranking: Ranking, laps: int) -> int:
 
 def race_name(name: str) -> str:
     """A race's name as it is kept: 1 to 64 letters, digits, spaces and ``_.-``, or a `LeagueError`."""
-    return _name("race", name, 1)
+    return kept_name("race", name)
 
 
 def racer_name(name: str) -> str:
     """A racer's name as it is kept: 2 to 64 letters, digits, spaces and ``_.-``, or a `LeagueError`."""
-    return _name("racer", name, 2)
+    return kept_name("racer", name, 2)
 
 
 def same_name(name: str) -> str:
@@ -253,7 +253,8 @@ def same_name(name: str) -> str:
     return unicodedata.normalize("NFKC", name.strip()).casefold()
 
 
-def _name(what: str, name: str, shortest: int) -> str:
+def kept_name(what: str, name: str, shortest: int = 1) -> str:
+    """The name of something as it is kept: letters, digits, spaces and ``_.-``, or a `LeagueError`."""
     kept = unicodedata.normalize("NFC", name.strip())
     if not shortest <= len(kept) <= 64 or not re.fullmatch(r"[^\W_][\w .-]*", kept):
         raise LeagueError(

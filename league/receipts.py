@@ -12,12 +12,12 @@ import json
 import os
 import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
@@ -29,10 +29,15 @@ from league.race_file import race_of, race_to_json
 from league.races import RaceSettings
 
 FORMAT = 1
+Kind = TypeVar("Kind")
 
 
 class ReceiptError(LeagueError):
     """A receipt that is broken, forged, or not what comes out when it is driven again."""
+
+
+class DifferentResultError(ReceiptError):
+    """What comes out now is not what the receipt says."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,12 @@ class Receipt:
         """What identifies the conditions: settings, track and seeds."""
         return race_hash(self.settings, self.route_sha256, [run.seed for run in self.runs])
 
+    def __str__(self) -> str:
+        return f"{self.racer} in {self.race}, submission {self.submission}"
+
     def to_json(self, key: Ed25519PrivateKey) -> str:
         """Sign it, and write it in its one form."""
-        content = self._content()
-        return canonical(content | {"signature": key.sign(canonical(content).encode()).hex()})
+        return signed(self._content(), key)
 
     def _content(self) -> dict[str, Any]:
         return {
@@ -75,21 +82,12 @@ class Receipt:
         Raises:
             ReceiptError: anything about it is not as it was signed.
         """
+        content = content_of(text)
         try:
-            content = json.loads(text)
-            signature = content.pop("signature")
-            public = public_key(content["league"])
-            if not re.fullmatch("[0-9a-f]{128}", signature) or canonical(content | {"signature": signature}) != text:
-                raise ReceiptError("it is not in the form in which receipts are signed")
-            public.verify(bytes.fromhex(signature), canonical(content).encode())
             values = {name: content[name] for name in cls.__dataclass_fields__}
             values |= {"settings": race_of(content["settings"]), "runs": runs_of(content["runs"])}
             receipt = cls(**values)
-        except InvalidSignature as error:
-            raise ReceiptError("its signature is wrong: it was changed after it was signed") from error
-        except ReceiptError:
-            raise
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, LeagueError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, LeagueError) as error:
             raise ReceiptError("it is not a receipt of a league") from error
         if content != receipt._content():
             raise ReceiptError("its parts contradict each other")
@@ -98,27 +96,57 @@ class Receipt:
     @classmethod
     def read(cls, file: Path) -> Receipt:
         """Do what `parse` does for a file."""
-        try:
-            return cls.parse(file.read_text("utf-8").removesuffix("\n"))
-        except OSError as error:
-            raise ReceiptError(f"{file} cannot be read: {error.strerror}") from error
-        except (ReceiptError, UnicodeDecodeError) as error:
-            said = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error
-            raise ReceiptError(f"{file} fails: {said}") from error
+        return read_receipt(file, cls.parse)
 
     def compare(self, runs: Sequence[Run]) -> None:
-        """Compare with the runs of the same bundle driven again. Raises `ReceiptError` where they differ."""
+        """Compare with the runs of the same bundle driven again. Raises `DifferentResultError` where they differ."""
         if [run.seed for run in runs] != [run.seed for run in self.runs]:
-            raise ReceiptError("it was driven under other seeds")
+            raise DifferentResultError("it was driven under other seeds")
         for number, (then, now) in enumerate(zip(self.runs, runs, strict=True), start=1):
             if then.laps != now.laps:
-                raise ReceiptError(f"run {number} has other laps: {_laps(then)} on the receipt, {_laps(now)} now")
+                raise DifferentResultError(
+                    f"run {number} has other laps: {_laps(then)} on the receipt, {_laps(now)} now"
+                )
             if then.trace_sha256 != now.trace_sha256:
-                raise ReceiptError(f"run {number} has the same laps, but not the same steps")
+                raise DifferentResultError(f"run {number} has the same laps, but not the same steps")
 
 
 def _laps(run: Run) -> str:
     return ", ".join(f"{lap.time_ms / 1000:.3f} s" if lap.valid else lap.status for lap in run.laps) or "none"
+
+
+def read_receipt(file: Path, parse: Callable[[str], Kind]) -> Kind:
+    """Read a receipt's file with `Receipt.parse` or the like. Raises `ReceiptError`, which names the file."""
+    try:
+        return parse(file.read_text("utf-8").removesuffix("\n"))
+    except OSError as error:
+        raise ReceiptError(f"{file} cannot be read: {error.strerror}") from error
+    except (ReceiptError, UnicodeDecodeError) as error:
+        said = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error
+        raise ReceiptError(f"{file} fails: {said}") from error
+
+
+def signed(content: dict[str, Any], key: Ed25519PrivateKey) -> str:
+    """Content in its one form, with its signature."""
+    return canonical(content | {"signature": key.sign(canonical(content).encode()).hex()})
+
+
+def content_of(text: str) -> dict[str, Any]:
+    """What was signed as this, by whose key its ``league`` is. Raises `ReceiptError` unless all of it is as signed."""
+    try:
+        content: dict[str, Any] = json.loads(text)
+        signature = content.pop("signature")
+        public = public_key(content["league"])
+        if not re.fullmatch("[0-9a-f]{128}", signature) or canonical(content | {"signature": signature}) != text:
+            raise ReceiptError("it is not in the form in which receipts are signed")
+        public.verify(bytes.fromhex(signature), canonical(content).encode())
+    except InvalidSignature as error:
+        raise ReceiptError("its signature is wrong: it was changed after it was signed") from error
+    except ReceiptError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ReceiptError("it is not a receipt of a league") from error
+    return content
 
 
 def canonical(value: Any) -> str:

@@ -10,9 +10,25 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from league.brackets import Heat, Side
+    from league.divisions import Move
     from league.evaluation import Run
+    from league.heats import HeatResult, HeatRun
+    from league.points import Row
     from league.rules import Score, Standing
-    from league.service import Drive, Meeting, RaceView, SubmissionView
+    from league.seasons import Seat
+    from league.service import (
+        BracketView,
+        Drive,
+        HeatView,
+        Meeting,
+        RaceView,
+        SeasonNeed,
+        SeasonRecord,
+        Stage,
+        SubmissionView,
+    )
+    from league.teams import Team
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -73,6 +89,92 @@ def meeting_row(meeting: Meeting) -> dict[str, Any]:
     places = {f"{side}_position": standing.position for side, standing in sides.items()}
     times = {f"{side}_time_ms": standing.entry.score.time_ms for side, standing in sides.items()}
     return {"race": meeting.race, "winner": meeting.winner} | places | times
+
+
+def stage_row(stage: Stage) -> dict[str, Any]:
+    """A race of a season; months and groups are counted from 1."""
+    values = {"race": stage.race, "state": stage.state, "over": stage.over, "part": stage.part}
+    numbers = {name: None if n is None else n + 1 for name, n in (("month", stage.month), ("group", stage.group))}
+    return values | {"division": stage.division} | numbers | {"racers": len(stage.board)}
+
+
+def season_row(record: SeasonRecord) -> dict[str, Any]:
+    """A season with its settings and races."""
+    races = [stage_row(stage) for stage in record.stages]
+    return {"name": record.name, "created_at": record.created_at, "settings": asdict(record.season), "races": races}
+
+
+def table_row(row: Row) -> dict[str, Any]:
+    """A place in the table of a season."""
+    return {"position": row.position, "place": row.place, **asdict(row)}
+
+
+def team_row(team: Team) -> dict[str, Any]:
+    """A team's place."""
+    return {"position": team.position, "place": team.place, **asdict(team)}
+
+
+def move_row(move: Move) -> dict[str, Any]:
+    """A change of division; the month is counted from 1."""
+    return asdict(move) | {"month": move.month + 1}
+
+
+def seat_row(seat: Seat) -> dict[str, Any]:
+    """A seat in the championship; the month is counted from 1."""
+    return asdict(seat) | {"month": None if seat.month is None else seat.month + 1}
+
+
+def heat_row(view: HeatView) -> dict[str, Any]:
+    """A heat with its result; who is not known is null."""
+    heat, result = view.heat, view.result
+    first, second, winner, loser = (side if isinstance(side, str) else None for side in (*heat.sides, *_ends(heat)))
+    state = "bye" if heat.bye else "ready" if heat.ready else "waiting" if winner is None else "raced"
+    return {
+        "heat": heat.name,
+        "round": heat.round,
+        "state": "awarded" if view.awarded is not None else state,
+        "first": first,
+        "second": second,
+        "winner": winner,
+        "loser": loser,
+        "decided_at": view.decided_at,
+        "awarded": view.awarded,
+        "wins": {s.racer: s.wins for s in result.standings} if result else None,
+        "runs": [_heat_run_row(result, run) for run in result.runs] if result else [],
+        "replay": None if view.replay is None else str(view.replay),
+    }
+
+
+def bracket_row(view: BracketView) -> dict[str, Any]:
+    """A bracket with its heats."""
+    bracket = view.bracket
+    return {
+        "name": view.name,
+        "created_at": view.created_at,
+        "settings": asdict(view.settings),
+        "seeds_sha256": view.seeds_sha256,
+        "elimination": bracket.elimination,
+        "third_place": bracket.third_place,
+        "seeding": list(bracket.racers),
+        "champion": bracket.champion,
+        "places": bracket.places,
+        "heats": [heat_row(heat) for heat in view.heats],
+    }
+
+
+def season_need_row(need: SeasonNeed) -> dict[str, Any]:
+    """What a racer needs in a season."""
+    values = {"season": need.season, "division": need.division, "rounds_left": need.rounds_left}
+    return values | asdict(need.outlook) | {"sure": need.outlook.sure, "possible": need.outlook.possible}
+
+
+def _ends(heat: Heat) -> tuple[Side, Side]:
+    return heat.winner, heat.loser
+
+
+def _heat_run_row(result: HeatResult, run: HeatRun) -> dict[str, Any]:
+    finishes = {racer: asdict(finish) for racer, finish in zip(result.racers, run.finishes, strict=True)}
+    return {"seed": run.seed, "grid": [result.racers[k] for k in run.grid], "finishes": finishes}
 
 
 def to_json(rows: Rows | Mapping[str, Any]) -> str:

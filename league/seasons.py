@@ -8,6 +8,7 @@ are for organisers.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -153,6 +154,11 @@ class Season:
     def table(self, months: Sequence[Month], division: str | None = None) -> tuple[Row, ...]:
         """The points of a division's racers, of the qualifying one if none is named."""
         return season_table([m.boards.get(division or self.qualifying, ()) for m in months], self.scale, self.best)
+
+
+def season_from_json(text: str) -> Season:
+    """The season that `league.settings_file.to_json` made this from."""
+    return settings_of(Season, json.loads(text), _WORDS)
 
 
 def read_season(path: Path) -> Season:

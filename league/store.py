@@ -1,8 +1,8 @@
 """The folder of a league.
 
 ``league.toml`` names the database, ``bundles/<sha256>.tar.gz`` holds each driver once, ``tracks/<sha256>.npy`` each
-track as it was when its race was made, ``keys/signing.pem`` the key that signs receipts. A file is complete under its
-name or not there; the database never names one that is not.
+track as it was when its race was made, ``replays/<sha256>.replay`` each drive of a heat, ``keys/signing.pem`` the key
+that signs receipts. A file is complete under its name or not there; the database never names one that is not.
 """
 
 from __future__ import annotations
@@ -120,6 +120,16 @@ class Store:
         """Where the bundle with this hash is kept."""
         return self.folder / "bundles" / f"{sha256}.tar.gz"
 
+    def replay_path(self, sha256: str) -> Path:
+        """Where the replay with this hash (`racer_env.replay_file.digest`) is kept."""
+        return self.folder / "replays" / f"{sha256}.replay"
+
+    def keep_replay(self, replay: bytes, sha256: str) -> None:
+        """Store a replay's file under its hash, unless it is there already."""
+        kept = self.replay_path(sha256)
+        if not kept.exists():
+            write(kept, replay)
+
     def keep_route(self, route: Floats) -> str:
         """Store a track's numbers (p, 6); give their hash."""
         sha256 = hashlib.sha256(np.ascontiguousarray(route, "<f8").tobytes()).hexdigest()
@@ -221,6 +231,12 @@ def make_folders(folder: Path) -> None:
     with writing_files(folder, f"{folder} cannot be made a league"):
         for name in FOLDERS:
             (folder / name).mkdir(parents=True, exist_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, unless it is there. Raises `LeagueError`."""
+    with writing_files(folder, f"{folder} cannot be made"):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def config_of(url: str) -> bytes:

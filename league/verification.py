@@ -10,17 +10,24 @@ import numpy as np
 from league import sandbox
 from league.confinement import Limits
 from league.evaluation import Job, check, evaluate, runs_of
-from league.receipts import Receipt, ReceiptError, engine
+from league.heat_job import HeatJob, drive_heat, driven_runs
+from league.heat_receipts import HeatReceipt, parse_any
+from league.receipts import DifferentResultError, Receipt, ReceiptError, engine, read_receipt
 from league.store import Floats, Store, read_archive
 from racer_env.errors import BundleError
 
 
-def verify(file: Path, store: Store | None = None, bundle: Path | None = None, limits: Limits = Limits()) -> Receipt:  # noqa: B008
+def verify(
+    file: Path,
+    store: Store | None = None,
+    bundle: Path | None = None,
+    limits: Limits = Limits(),  # noqa: B008 (it is frozen)
+) -> Receipt | HeatReceipt:
     """Check a receipt's form and signature, drive what it says again, and compare.
 
     Args:
-        file: the receipt.
-        store: the league that signed it, whose bundle and track are taken.
+        file: the receipt, of a submission or a heat.
+        store: the league that signed it, whose bundles and track are taken; a heat's receipt needs it.
         bundle: the driver's file, if it is not to be the league's.
         limits: of the drive.
 
@@ -29,19 +36,45 @@ def verify(file: Path, store: Store | None = None, bundle: Path | None = None, l
         BundleError: the bundle cannot be read, or is another driver.
         LeagueError: the league has not what it takes.
     """
-    receipt = Receipt.read(file)
+    receipt = read_receipt(file, parse_any)
     if store and store.public_key != receipt.league:
         raise ReceiptError(f"{file} fails: another league signed it, whose key is {receipt.league}")
-    archive, name = _archive(receipt, store, bundle)
-    job = Job(archive, name, receipt.settings, _route(receipt, store), tuple(run.seed for run in receipt.runs))
     sandbox.prepare()
-    if _value(sandbox.run(check, (archive, name), limits), file) != receipt.bundle_sha256:
-        raise BundleError(f"{name} is another driver than that of {file}")
     try:
-        receipt.compare(runs_of(_value(sandbox.run(evaluate, job, limits), file)))
-    except ReceiptError as error:
+        if isinstance(receipt, HeatReceipt):
+            _drive_heat(receipt, store, file, limits)
+        else:
+            _drive(receipt, store, bundle, file, limits)
+    except DifferentResultError as error:
         raise ReceiptError(f"{file} fails: {error}{_other_engine(receipt)}") from error
     return receipt
+
+
+def _drive(receipt: Receipt, store: Store | None, bundle: Path | None, file: Path, limits: Limits) -> None:
+    archive, name = _archive(receipt, store, bundle)
+    job = Job(archive, name, receipt.settings, _route(receipt, store), tuple(run.seed for run in receipt.runs))
+    _check_driver(archive, name, receipt.bundle_sha256, file, limits)
+    runs = runs_of(_value(sandbox.run(evaluate, job, limits), file))
+    receipt.compare(runs)
+
+
+def _drive_heat(receipt: HeatReceipt, store: Store | None, file: Path, limits: Limits) -> None:
+    if store is None:
+        raise ReceiptError("say where the drivers of a heat are: the league with --league FOLDER")
+    drivers = {}
+    for racer, sha256 in zip(receipt.racers, receipt.bundles_sha256, strict=True):
+        kept = store.bundle_path(sha256)
+        drivers[racer] = read_archive(kept)
+        _check_driver(drivers[racer], kept.name, sha256, file, limits)
+    seeds = tuple(run.seed for run in receipt.runs)
+    job = HeatJob(drivers, receipt.settings, store.route(receipt.route_sha256), seeds)
+    driven = driven_runs(_value(sandbox.run(drive_heat, job, limits), file))
+    receipt.compare(driven.runs)
+
+
+def _check_driver(archive: bytes, name: str, sha256: str, file: Path, limits: Limits) -> None:
+    if _value(sandbox.run(check, (archive, name), limits), file) != sha256:
+        raise BundleError(f"{name} is another driver than that of {file}")
 
 
 def _archive(receipt: Receipt, store: Store | None, bundle: Path | None) -> tuple[bytes, str]:
@@ -71,7 +104,7 @@ def _value(outcome: sandbox.Outcome, file: Path) -> object:
     return outcome.value
 
 
-def _other_engine(receipt: Receipt) -> str:
+def _other_engine(receipt: Receipt | HeatReceipt) -> str:
     """What computes here and did not there, which may be why results differ."""
     here = engine()
     differ = [

@@ -15,13 +15,31 @@ from typing import Any, Self
 from league.evaluation import check_drivable
 from league.races import RaceSettings
 from league.service.boards import Boards, Drive, Meeting
+from league.service.brackets import Brackets, BracketView, HeatView
 from league.service.desk import now
+from league.service.needs import Need, Needs, SeasonNeed
 from league.service.queue import LEASE, Claim, Queue
 from league.service.races import Races, RaceView
+from league.service.season_record import SeasonRecord, Stage
+from league.service.seasons import Seasons
 from league.service.submissions import Submissions, SubmissionView
 from league.store import SQLITE_URL, Store
 
-__all__ = ["FIRST_RACE", "Claim", "Drive", "League", "Meeting", "RaceView", "SubmissionView"]
+__all__ = [
+    "FIRST_RACE",
+    "BracketView",
+    "Claim",
+    "Drive",
+    "HeatView",
+    "League",
+    "Meeting",
+    "Need",
+    "RaceView",
+    "SeasonNeed",
+    "SeasonRecord",
+    "Stage",
+    "SubmissionView",
+]
 
 #: The race that a new league has.
 FIRST_RACE = "community"
@@ -78,6 +96,21 @@ class League:
     def boards(self) -> Boards:
         """What can be seen."""
         return Boards(self.store, **self._common)
+
+    @cached_property
+    def seasons(self) -> Seasons:
+        """Races that belong together."""
+        return Seasons(self.store, **self._common)
+
+    @cached_property
+    def brackets(self) -> Brackets:
+        """Knockout brackets."""
+        return Brackets(self.store, **self._common)
+
+    @cached_property
+    def needs(self) -> Needs:
+        """What racers need."""
+        return Needs(self.store, **self._common)
 
     @cached_property
     def queue(self) -> Queue:

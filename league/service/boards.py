@@ -77,7 +77,7 @@ class Boards(Desk):
     def standings(self, race: str | None = None) -> tuple[Standing, ...]:
         """The board of a race, winner first."""
         with self.store.database.reading() as session:
-            return _standings(session, find_race(session, race).id)
+            return standings_of(session, find_race(session, race).id)
 
     def history(self, racer: str, race: str | None = None) -> tuple[Drive, ...]:
         """Everything that a racer has driven and that stands, oldest first."""
@@ -92,7 +92,7 @@ class Boards(Desk):
             if race is not None:
                 query = query.where(Race.id == find_race(session, race).id)
             rows = session.execute(query).all()
-            boards = {number: _standings(session, number) for number in {row[0] for row in rows}}
+            boards = {number: standings_of(session, number) for number in {row[0] for row in rows}}
         positions = {s.entry.submission: s.position for board in boards.values() for s in board}
         return _drives(rows, positions)
 
@@ -110,7 +110,7 @@ class Boards(Desk):
             )
             out = []
             for race in session.scalars(shared).all():
-                by_racer = {standing.entry.racer: standing for standing in _standings(session, race.id)}
+                by_racer = {standing.entry.racer: standing for standing in standings_of(session, race.id)}
                 out.append(Meeting(race.name, by_racer[both[0].name], by_racer[both[1].name]))
             return tuple(out)
 
@@ -142,7 +142,8 @@ def _counts() -> tuple[Any, ...]:
     return Participant.best_id.is_not(None), Participant.removed.is_(None)
 
 
-def _standings(session: Session, race: int) -> tuple[Standing, ...]:
+def standings_of(session: Session, race: int) -> tuple[Standing, ...]:
+    """The board of the race with this number, winner first."""
     query = (
         select(Racer.name, Submission.id, Submission.submitted_at, *_SCORE, Participant.driven)
         .select_from(Participant)

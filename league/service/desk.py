@@ -6,7 +6,7 @@ import getpass
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,10 +15,12 @@ from sqlalchemy.orm import Session
 from league.database import POSTGRESQL
 from league.errors import LeagueError
 from league.lifecycle import State, Times
-from league.models import AuditEntry, Race, Racer, Table
-from league.races import same_name
+from league.models import AuditEntry, KeptBracket, KeptSeason, Race, Racer, Table
+from league.races import racer_name, same_name
 from league.store import Store
 from racer_env.errors import nearest
+
+Named = TypeVar("Named", Race, KeptSeason, KeptBracket)
 
 
 def now() -> datetime:
@@ -66,18 +68,25 @@ def find_race(session: Session, name: str | None, *, lock: str | None = None) ->
     Raises:
         LeagueError: there is no such race, or none was named and there are several.
     """
-    query = select(Race) if name is None else select(Race).where(Race.key == same_name(name))
+    return find_named(session, Race, name, "race", "racer league create NAME", lock=lock)
+
+
+def find_named(
+    session: Session, table: type[Named], name: str | None, what: str, make: str, *, lock: str | None = None
+) -> Named:
+    """The row of this name, or the only one; `what` it is and how to `make` one are for the error."""
+    query = select(table) if name is None else select(table).where(table.key == same_name(name))
     if lock:
         query = query.with_for_update(read=lock == "read")
-    found = session.scalars(query.order_by(Race.id).limit(2)).all()
+    found = session.scalars(query.order_by(table.id).limit(2)).all()
     if len(found) == 1:
         return found[0]
-    names = list(session.scalars(select(Race.name).order_by(Race.id).limit(1000)))
+    names = list(session.scalars(select(table.name).order_by(table.id).limit(1000)))
     if not names:
-        raise LeagueError("there is no race yet; make one with: racer league create NAME")
+        raise LeagueError(f"there is no {what} yet; make one with: {make}")
     if name is None:
-        raise LeagueError(f"say which race; there are: {', '.join(names)}")
-    raise LeagueError(f"race {name!r} does not exist; {nearest(name, names)}")
+        raise LeagueError(f"say which {what}; there are: {', '.join(names)}")
+    raise LeagueError(f"{what} {name!r} does not exist; {nearest(name, names)}")
 
 
 def find_racer(session: Session, name: str) -> Racer:
@@ -89,6 +98,12 @@ def find_racer(session: Session, name: str) -> Racer:
             f"racer {name!r} is not known; {nearest(name, names) if names else 'nobody has submitted yet'}"
         )
     return found
+
+
+def enrolled(session: Session, name: str, now: datetime) -> Racer:
+    """The racer of this name, new if need be; locked until the session ends. Raises `LeagueError` for a bad name."""
+    add_missing(session, Racer, name=racer_name(name), key=same_name(name), created_at=now)
+    return session.scalars(select(Racer).where(Racer.key == same_name(name)).with_for_update()).one()
 
 
 def add_missing(session: Session, table: type[Table], **values: Any) -> None:

@@ -27,8 +27,6 @@ LARGEST_SEED = 2**63 - 1
 NOT_YET: Mapping[str, Any] = {
     "format": RaceFormat.CLASSIC,
     "private": False,
-    "division": None,
-    "region": None,
 }
 
 

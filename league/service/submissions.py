@@ -21,8 +21,9 @@ from league.races import racer_name, same_name
 from league.receipts import Receipt
 from league.rules import Score
 from league.service.boards import recount
-from league.service.desk import Desk, add_missing, find_race, find_racer, must_be, times_of
+from league.service.desk import Desk, add_missing, enrolled, find_race, find_racer, must_be, times_of
 from league.service.races import needed_reason
+from league.service.season_record import check_may_race
 from league.store import read_archive
 from racer_env.errors import BundleError
 
@@ -66,6 +67,7 @@ class Submissions(Desk):
             found = find_race(session, race, lock="read")
             must_be(found, self.clock(), State.OPEN, to="to submit")
             who = self._taking_part(session, found, racer)
+            check_may_race(session, found, who, self.clock())
             self._check_allowance(session, found, who)
             add_missing(session, KeptBundle, **bundle)
             submission = Submission(
@@ -217,8 +219,7 @@ class Submissions(Desk):
 
     def _taking_part(self, session: Session, race: Race, name: str) -> Racer:
         """The racer of this name as a participant of a race, new if need be; locked, so that limits hold."""
-        add_missing(session, Racer, name=name, key=same_name(name), created_at=self.clock())
-        racer = session.scalars(select(Racer).where(Racer.key == same_name(name)).with_for_update()).one()
+        racer = enrolled(session, name, self.clock())
         add_missing(session, Participant, race_id=race.id, racer_id=racer.id, driven=0)
         part = session.get_one(Participant, (race.id, racer.id))
         if part.removed is not None:

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from league.backup import backup, restore
+from league.brackets import Elimination
 from league.errors import LeagueError
-from league.races import RaceSettings
+from league.races import RaceSettings, RaceType
 from league.receipts import Receipt
+from league.seasons import Season
 from league.service import League
 from league.store import SQLITE_URL
 from tests.league.conftest import Clock, drain, laps
@@ -31,7 +33,14 @@ def saved(league: League, bundle: MakeBundle, tmp_path: Path) -> Path:
     league.submissions.disqualify(2, "a test")
     league.races.create("next", RaceSettings(track="hairpin", runs=3))
     league.races.open("next")
+    league.seasons.create("2026", Season())
+    league.seasons.add(None, "next", division="Open")
+    league.seasons.join(None, "Di", region="EU")
+    league.seasons.place(None, "Ann", "Pro", 0, "a test")
     league.submissions.submit(bundle(5), "next", "Di")
+    heats = RaceSettings(race_type=RaceType.HEAD_TO_HEAD)
+    league.brackets.create("Cup", heats, ["Ann", "Cy"], elimination=Elimination.DOUBLE)
+    league.brackets.award(None, "W1.1", "Cy", "a test")
     backup(league.store, tmp_path / "league.tar.gz")
     return tmp_path / "league.tar.gz"
 
@@ -51,6 +60,8 @@ def test_everything_comes_back_in_either_database(
     assert again.submissions.all() == league.submissions.all()
     assert again.boards.standings("community") == league.boards.standings("community")
     assert again.boards.audit() == league.boards.audit()
+    assert again.seasons.all() == league.seasons.all()
+    assert again.brackets.all() == league.brackets.all()
     assert again.store.public_key == league.store.public_key
     assert again.submissions.submit(bundle(6), "next", "Ed").id == 6
     assert [s.racer for s in drain(again, laps(8000))] == ["Di", "Ed"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from league.cli import PARTS, app
+from league.cli import GROUPS, PARTS, app
 from league.errors import LeagueError
 from league.rules import Lap
 from league.service import League
@@ -65,15 +65,15 @@ def test_a_board_is_shown_without_simulator_and_network() -> None:
 
 
 COMMANDS = sorted(
-    str(command.name or getattr(command.callback, "__name__", ""))
-    for part in PARTS
+    (*group, str(command.name or getattr(command.callback, "__name__", "")))
+    for group, part in (*(((), part) for part in PARTS), *(((name,), part) for name, part in GROUPS.items()))
     for command in part.registered_commands
 )
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command: str) -> None:
-    assert "Usage" in shown(command, "--help")
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
+    assert "Usage" in shown(*command, "--help")
 
 
 def test_init_makes_a_league_here_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,6 +103,7 @@ def test_init_refuses_what_it_cannot_make(tmp_path: Path) -> None:
     [
         *(["races"], ["create", "x"], ["open", "x"], ["submissions"], ["standings"], ["audit"], ["show"]),
         *(["history", "Ann"], ["versus", "Ann", "Bob"], ["status", "1"], ["withdraw", "1"], ["work", "--drain"]),
+        *(["season", "table"], ["season", "create", "x"], ["bracket", "show"], ["needs", "Ann"]),
         *(["disqualify", "1", "--reason", "x"], ["backup", "b.tar.gz"], ["receipt", "1"], ["upgrade"]),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -42,6 +43,18 @@ def test_every_step_can_be_undone_and_done_again(database: str, tmp_path: Path) 
         with bare.reading() as session:
             assert set(sa.inspect(session.connection()).get_table_names()) <= {"alembic_version"}
     bare.close()
+
+
+def test_a_league_of_an_earlier_step_keeps_its_races_when_it_is_upgraded(league: League) -> None:
+    with league.store.database.writing() as session:
+        config = _migrations()
+        config.attributes["connection"] = session.connection()
+        command.downgrade(config, "0001")
+    with pytest.raises(LeagueError, match=r"is at revision 0001, .*: racer league upgrade"):
+        League(league.store.folder)
+    Store.upgraded(league.store.folder).database.close()
+    assert [race.name for race in league.races.all()] == ["community"]
+    assert league.seasons.all() == ()
 
 
 def test_an_exception_in_a_write_undoes_all_of_it(league: League) -> None:

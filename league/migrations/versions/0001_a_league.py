@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from league.migrations.guards import guard
+
 revision = "0001"
 down_revision = None
 
@@ -177,16 +179,5 @@ def _guard() -> None:
                 f"CREATE TRIGGER {table}_is_not_emptied BEFORE TRUNCATE ON {table} "
                 f"EXECUTE FUNCTION league_refuse('{table} cannot be emptied')"
             )
-    for guard in GUARDS:
-        _make_trigger(*guard)
-
-
-def _make_trigger(name: str, table: str, event: str, condition: str, message: str) -> None:
-    if op.get_bind().dialect.name == "postgresql":
-        condition, rows = condition.format(differs="IS DISTINCT FROM"), "FOR EACH ROW "
-        does = f"EXECUTE FUNCTION league_refuse('{message}')"
-    else:
-        condition, rows = condition.format(differs="IS NOT"), ""
-        does = f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
-    when = f"WHEN ({condition}) " if condition else ""
-    op.execute(f"CREATE TRIGGER {name} BEFORE {event} ON {table} {rows}{when}{does}")
+    for each in GUARDS:
+        guard(*each)

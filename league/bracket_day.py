@@ -1,0 +1,72 @@
+"""Race a bracket: its heats one after the other, each in a process of its own, its replays kept."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from league import sandbox
+from league.confinement import Limits
+from league.errors import LeagueError
+from league.heat_job import HeatJob, drive_heat, driven_runs
+from league.heats import HeatRun
+from league.service import HeatView, League
+
+
+@dataclass(frozen=True)
+class HeatEvent:
+    """A heat that begins, or is over."""
+
+    heat: HeatView
+    started: bool
+
+
+def race_bracket(
+    league: League,
+    bracket: str | None = None,
+    heat: str | None = None,
+    limits: Limits = Limits(),  # noqa: B008 (it is frozen)
+) -> Generator[HeatEvent, None, None]:
+    """Race every heat of a bracket that is still to be raced, or one.
+
+    Args:
+        league: whose bracket.
+        bracket: its name; None: the only one.
+        heat: the only one to race.
+        limits: of each heat.
+
+    Yields:
+        Every start and every result. What is broken off in between leaves no trace, and is raced again by the next.
+
+    Raises:
+        LeagueError: there is no such bracket or heat, or a heat cannot be driven; an organiser may award it.
+    """
+    sandbox.prepare()
+    name = league.brackets.one(bracket).name
+    while True:
+        shown = league.brackets.one(name)
+        ready = [view for view in shown.heats if view.heat.name == heat or (heat is None and view.heat.ready)]
+        if not ready:
+            if heat is not None:
+                shown.bracket.heat(heat)  # raises: there is none
+            return
+        yield HeatEvent(ready[0], started=True)
+        runs = _drive(league, league.brackets.job(name, ready[0].heat.name), f"heat {ready[0].heat.name}", limits)
+        yield HeatEvent(league.brackets.score(name, ready[0].heat.name, runs), started=False)
+        if heat is not None:
+            return
+
+
+def _drive(league: League, job: HeatJob, said: str, limits: Limits) -> tuple[HeatRun, ...]:
+    """Drive a heat, and keep its replays before its result: a result never names one that is not there."""
+    outcome = sandbox.run(drive_heat, job, limits)
+    if outcome.refused is not None or outcome.failed is not None:
+        reason = outcome.refused or outcome.failed
+        raise LeagueError(f"{said} cannot be driven: {reason}; to decide it without: racer league bracket award")
+    try:
+        driven = driven_runs(outcome.value)
+    except ValueError as error:
+        raise LeagueError(f"{said} cannot be driven: its process answered nonsense: {error}") from error
+    for run, replay in zip(driven.runs, driven.replays, strict=True):
+        league.store.keep_replay(replay, run.replay_sha256)
+    return driven.runs
