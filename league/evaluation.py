@@ -8,6 +8,7 @@ its own (`league.sandbox`); what is computed here is a function of the job and n
 
 from __future__ import annotations
 
+import base64
 import io
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -20,10 +21,12 @@ from league.rules import Lap
 from league.traffic import BotCars, Boxes
 
 if TYPE_CHECKING:
+    from racer_env.driver import Watch
     from racer_env.kernel import Floats
     from racer_env.obstacles import Bots, Obstacles
     from racer_env.race import Race
     from racer_env.track import Track
+    from racer_env.trials import Trial
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,31 @@ def evaluate(job: Job) -> list[dict[str, Any]]:
     Raises:
         BundleError, MetadataError: the bundle cannot be driven.
     """
+    runs = [Run(t.seed, tuple(_lap(lap) for lap in t.result.laps), t.trace_sha256) for t in _drive(job)]
+    runs += [replace(runs[0], seed=seed) for seed in job.seeds[len(runs) :]]
+    return [run.to_dict() for run in runs]
+
+
+def record(job_and_racer: tuple[Job, str]) -> list[str]:
+    """Drive a job's runs for their replays: one, where nothing depends on a seed.
+
+    Returns:
+        The file of each run's replay (`racer_env.replay_file`), base64.
+
+    Raises:
+        BundleError, MetadataError: the bundle cannot be driven.
+    """
+    from racer_env.replay_file import encode
+    from racer_env.replay_recorder import ReplayRecorder
+
+    job, racer = job_and_racer
+    recorder = ReplayRecorder([racer])
+    _drive(job, recorder)
+    return [base64.b64encode(encode(replay)).decode() for replay in recorder.replays()]
+
+
+def _drive(job: Job, watch: Watch | None = None) -> list[Trial]:
+    """Drive a job's runs; one of them where all are the same."""
     from racer_env.bundle import Bundle
     from racer_env.car import find_car
     from racer_env.network import NetworkDriver
@@ -69,7 +97,7 @@ def evaluate(job: Job) -> list[dict[str, Any]]:
     settings = job.settings
     different = job.seeds if settings.varied else job.seeds[:1]  # where nothing depends on a seed, one run is all
     bundle = Bundle.read(io.BytesIO(job.archive), job.file_name)
-    made = trials(
+    return trials(
         NetworkDriver(bundle),
         Track.from_route(job.route, settings.track, reverse=settings.reverse),
         bundle.metadata,
@@ -77,10 +105,8 @@ def evaluate(job: Job) -> list[dict[str, Any]]:
         different,
         car=find_car(settings.car) if settings.car else None,
         randomisation=find_level(settings.randomisation),
+        watch=watch,
     )
-    runs = [Run(t.seed, tuple(_lap(lap) for lap in t.result.laps), t.trace_sha256) for t in made]
-    runs += [replace(runs[0], seed=seed) for seed in job.seeds[len(runs) :]]
-    return [run.to_dict() for run in runs]
 
 
 def check(archive_and_name: tuple[bytes, str]) -> str:

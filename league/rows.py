@@ -174,7 +174,8 @@ def _ends(heat: Heat) -> tuple[Side, Side]:
 
 def _heat_run_row(result: HeatResult, run: HeatRun) -> dict[str, Any]:
     finishes = {racer: asdict(finish) for racer, finish in zip(result.racers, run.finishes, strict=True)}
-    return {"seed": run.seed, "grid": [result.racers[k] for k in run.grid], "finishes": finishes}
+    grid = [result.racers[k] for k in run.grid]
+    return {"seed": run.seed, "grid": grid, "finishes": finishes, "replay_sha256": run.replay_sha256}
 
 
 def to_json(rows: Rows | Mapping[str, Any]) -> str:
