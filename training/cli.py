@@ -35,11 +35,13 @@ from training.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from training.beginning import Beginning
     from training.course import Course
     from training.run_folder import RunFolder
     from training.trainer import Stop, Trainer
 
 LAP_TIME = "--until-lap-time and --until-progress"
+RACE_OPTIONS = ("race", "obstacles", "bots", "bot_speed", "lane_changes", "random_places")
 INTERRUPTED = 130  #: exit code after Ctrl-C, as shells have it
 
 ModelDir = Annotated[
@@ -116,6 +118,17 @@ def train(
     seed: Seed = 0,
     run: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/NAME of the model.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run instead of starting one.")] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option("--from", help="Begin with the driver of this bundle or virtual model.", show_default=False),
+    ] = None,
+    clone: Annotated[
+        Path | None,
+        typer.Option(
+            help="Begin with the driver of this run; model, tracks, car and race are its own if not given.",
+            show_default=False,
+        ),
+    ] = None,
     car: CarName = None,
     network: Annotated[
         str | None,
@@ -156,7 +169,10 @@ def train(
     if resume is not None:
         folder = start.resumed(resume, _fixed(context))
     else:
+        beginning = _beginning(bundle, clone)
         around = populated(TIME_TRIAL, race, obstacles, bots, bot_speed, lane_changes, random_places)
+        if beginning and beginning.race and not any(_given(context, name) for name in RACE_OPTIONS):
+            around = beginning.race
         folder, remarks = start.started(
             model_dir,
             track,
@@ -173,6 +189,7 @@ def train(
             both_directions,
             best,
             evaluate_every,
+            beginning,
         )
         for remark in remarks:
             console.print(note(remark))
@@ -184,6 +201,7 @@ def export(
     run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
     output: Annotated[Path, typer.Option("-o", "--output", help="NAME.tar.gz to write.", show_default=False)],
     which: Which = "best",
+    onnx: Annotated[bool, typer.Option("--onnx", help="Also write NAME.onnx, for other tools (extra onnx).")] = False,
 ) -> None:
     """Write a run's driver as a DeepRacer car bundle."""
     import torch
@@ -192,9 +210,17 @@ def export(
     from training.run_folder import RunFolder
 
     torch.set_num_threads(1)
+    if onnx:
+        from training.onnx_export import export_onnx, require_packages
+
+        require_packages()
     bundle = write(RunFolder.open(run), output, checkpoint(which))
     size = output.stat().st_size / 1e6
     typer.echo(f"wrote {output}: {bundle.name}, {size:.1f} MB, checked against the run's network")
+    if onnx:
+        file = output.with_name(f"{bundle.name}.onnx")
+        differs = export_onnx(RunFolder.open(run), file, which)
+        typer.echo(f"wrote {file}: ONNX Runtime differs from the run's network by {differs:.1g} at most")
 
 
 def _train(
@@ -228,6 +254,17 @@ def _trainers(
     from training.trainer import Trainer
 
     return lambda run, resume: nullcontext(Trainer(run, resume))
+
+
+def _beginning(bundle: Path | None, clone: Path | None) -> Beginning | None:
+    """The driver to begin with, if one is given."""
+    if bundle is None and clone is None:
+        return None
+    from training.beginning import from_bundle, from_run
+
+    if bundle is not None and clone is not None:
+        raise typer.BadParameter("begins with one driver; leave one of the two out", param_hint="--from and --clone")
+    return from_run(clone) if clone is not None else from_bundle(bundle)  # type: ignore[arg-type]
 
 
 def _stop(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from racer_env.car import find_car
@@ -14,7 +15,8 @@ from racer_env.reward import RewardFunction, try_reward
 from racer_env.sensors import find_sensors
 from racer_env.simulator import Simulator
 from racer_env.situations import trial
-from racer_env.track import find_track
+from racer_env.track import Track, find_track
+from training.beginning import Beginning
 from training.course import RANKS
 from training.model_folder import ModelFolder
 from training.networks import ARCHITECTURES, COMPACT
@@ -39,10 +41,12 @@ def started(
     both_directions: bool = False,
     best: str = "progress",
     evaluate_every: int = 1,
+    beginning: Beginning | None = None,
 ) -> tuple[RunFolder, list[str]]:
     """Check everything that the user gave, then make the folder of a new run.
 
-    Of `race`, the obstacles and bot cars are taken; the rules are those of training.
+    Of `race`, the obstacles and bot cars are taken; the rules are those of training. With a `beginning`, its network is
+    trained on; what is not given is as in its run.
 
     Returns:
         The run, and remarks on values that DeepRacer would not have allowed or that have no effect.
@@ -51,13 +55,12 @@ def started(
         RacerError: something is missing or wrong; nothing has been written.
     """
     names = [track] if isinstance(track, str) else track
-    if model_dir is None or not names:
-        raise RunError("a new run needs a model folder and --track; to go on with a run, give --resume RUN")
-    model = ModelFolder.read(model_dir)
+    model = _model(model_dir, beginning)
     if reverse and both_directions:
         raise RunError("--reverse and --both-directions exclude each other")
-    where = [find_track(name, reverse=reverse) for name in names]
+    where = _tracks(names, reverse, beginning)
     driven = in_both_directions(where) if both_directions else where
+    car = car or (beginning.car if beginning else None)
     chosen = find_car(car) if car else model.metadata.car
     find_sensors(model.metadata.sensors, model.metadata.lidar)
     if critic not in (STATE, "SENSORS"):
@@ -72,23 +75,54 @@ def started(
     settings = Settings(
         track=where[0].name,
         more_tracks=tuple(place.name for place in where[1:]),
-        reverse=reverse,
+        reverse=where[0].is_reversed,
         both_directions=both_directions,
         obstacles=race.obstacles,
         bots=race.bots,
         randomise=randomise,
         jitter=jitter,
         car=chosen.name,
-        network=_network(network or COMPACT),
+        network=_network(network or (beginning.network if beginning else COMPACT)),
         critic=critic,
         seed=seed,
         cars=cars,
         steps_per_car=max(round(episodes * STEPS_AN_EPISODE / cars), 1),
         evaluate_every=evaluate_every,
         best=best,
+        begun_from=beginning.source if beginning else None,
     )
-    folder = run or free_folder(Path("runs"), model_dir.resolve().name)
-    return RunFolder.create(folder, model, settings, where), _remarks(model, network)
+    if beginning and settings.network != beginning.network:
+        raise RunError(
+            f"{beginning.source} has the network {beginning.network}, which a training keeps; leave out --network"
+        )
+    folder = run or free_folder(Path("runs"), (model_dir or Path(settings.begun_from or "run")).resolve().name)
+    start = beginning.checkpoint() if beginning else None
+    return RunFolder.create(folder, model, settings, where, start), _remarks(model, network or beginning)
+
+
+def _model(model_dir: Path | None, beginning: Beginning | None) -> ModelFolder:
+    """What is to be trained: the model folder, with what it lacks taken from the beginning."""
+    if model_dir is None:
+        if beginning is None or beginning.model is None:
+            raise RunError("a new run needs a model folder and --track; to go on with a run, give --resume RUN")
+        return beginning.model
+    model = ModelFolder.read(model_dir)
+    if beginning is None:
+        return model
+    if not (model_dir / "model_metadata.json").exists():
+        return replace(model, metadata=beginning.metadata)
+    beginning.require(model.metadata)
+    return model
+
+
+def _tracks(names: Sequence[str] | None, reverse: bool, beginning: Beginning | None) -> list[Track]:
+    if names:
+        return [find_track(name, reverse=reverse) for name in names]
+    if beginning is None or not beginning.tracks:
+        raise RunError("a new run needs a model folder and --track; to go on with a run, give --resume RUN")
+    if reverse:
+        raise RunError("--reverse needs --track")
+    return list(beginning.tracks)
 
 
 def resumed(path: Path, given: Sequence[str] = ()) -> RunFolder:
@@ -106,7 +140,7 @@ def resumed(path: Path, given: Sequence[str] = ()) -> RunFolder:
     return RunFolder.open(path)
 
 
-def _remarks(model: ModelFolder, network: str | None) -> list[str]:
+def _remarks(model: ModelFolder, network: str | Beginning | None) -> list[str]:
     remarks = model.hyperparameters.remarks()
     said = model.metadata.neural_network
     if said and network is None and not set(model.metadata.sensors) <= set(PRIVILEGED):

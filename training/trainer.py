@@ -24,6 +24,7 @@ from racer_env.reward import try_reward
 from racer_env.simulator import Simulator
 from racer_env.situations import trial
 from racer_env.timing import EXACT, ORIGINAL
+from training.beginning import fitting
 from training.course import Course, Entry
 from training.networks import DriverPolicy
 from training.policy_driver import (
@@ -38,7 +39,7 @@ from training.policy_driver import (
 )
 from training.ppo import DeepRacerPPO
 from training.records import Episode, TrainingRecords
-from training.run_folder import RunFolder, add_course, unwritable, write
+from training.run_folder import START, RunFolder, add_course, unwritable, write
 from training.run_lock import locked
 from training.tensorboard import logger
 from training.vec_env import RacerVecEnv
@@ -137,6 +138,8 @@ class Trainer:
         if resume and run.checkpoint("last").exists():
             _load_weights(self.ppo, run)
             self.simulator.state.ticks[:] = self.course.ticks
+        elif run.checkpoint(START).exists():
+            _begin(self.ppo, run)
         self.driver = PolicyDriver(self.ppo.policy)  # type: ignore[arg-type]
 
     def train(self, stop: Stop, report: Callable[[Report], None] = lambda _: None) -> Course:
@@ -335,6 +338,15 @@ def _require_finite(ppo: DeepRacerPPO) -> None:
     for tensor in (*ppo.policy.parameters(), *moments):
         if not bool(torch.isfinite(tensor).all()):
             raise FloatingPointError("the network's weights are not finite numbers")
+
+
+def _begin(ppo: DeepRacerPPO, run: RunFolder) -> None:
+    """Take the weights that a run begins with."""
+    try:
+        weights = fitting(read_parameters(run, START)["policy"], ppo.policy.state_dict())
+        ppo.policy.load_state_dict(weights, strict=False)
+    except (KeyError, RuntimeError) as error:
+        raise wrong_network(run, START) from error
 
 
 def _load_weights(ppo: DeepRacerPPO, run: RunFolder) -> None:

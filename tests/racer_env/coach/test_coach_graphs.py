@@ -1,0 +1,124 @@
+"""Graphs built as Coach builds them drive here as TensorFlow runs them, and can be taken apart."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from racer_env.bundle import Bundle
+from racer_env.car import ContinuousActions, DiscreteActions
+from racer_env.metadata import ModelMetadata
+from racer_env.model_files import ModelFiles
+from racer_env.network import NetworkDriver
+from racer_env.policy_graph import policy_graph
+from racer_env.policy_layers import policy_layers, reordered
+from tests.racer_env.coach.make_coach_graphs import CASES, LARGE, Case, frames
+
+HERE = Path(__file__).parent
+EXPECTED: dict[str, list[list[float]]] = json.loads((HERE / "expected.json").read_text())
+
+
+def metadata_of(case: Case) -> ModelMetadata:
+    actions: Any = ContinuousActions((-30.0, 30.0), (0.5, 3.0))
+    if case.actions:
+        actions = DiscreteActions(tuple(np.linspace(-30, 30, case.actions).tolist()), (1.0,) * case.actions)
+    return ModelMetadata(actions, case.sensors, training_algorithm=case.algorithm)
+
+
+def bundle_of(name: str, case: Case, folder: Path = HERE) -> Bundle:
+    text = metadata_of(case).to_json().encode()
+    return Bundle.of(ModelFiles(name, (folder / f"{name}.pb").read_bytes(), text))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_graph_of_coach_answers_as_in_tensorflow_in_numpy_and_torch(name: str) -> None:
+    case = CASES[name]
+    bundle, seen, expected = bundle_of(name, case), frames(case), np.array(EXPECTED[name])
+    np.testing.assert_allclose(bundle.decide(seen), expected, atol=1e-5)
+    driver = NetworkDriver(bundle)
+    np.testing.assert_allclose(driver.policy(seen), expected, atol=1e-5)
+    assert np.ptp(expected, axis=0).max() > 0.01
+    actions = driver.act(seen)
+    if case.actions:
+        np.testing.assert_array_equal(actions, expected.argmax(axis=1))
+    else:
+        driven = np.tanh(expected) if case.algorithm == "sac" else expected.clip(-1, 1)
+        np.testing.assert_allclose(actions, driven, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_graph_of_coach_is_taken_apart_and_put_together_in_our_words(name: str) -> None:
+    case = CASES[name]
+    bundle = bundle_of(name, case)
+    policy = reordered(policy_layers(bundle.graph), case.sensors)
+    assert [embedder.sensor for embedder in policy.embedders] == list(case.sensors)
+    ours = Bundle(replace(bundle.metadata, training_algorithm="clipped_ppo"), policy_graph(policy), name)
+    np.testing.assert_allclose(ours.decide(frames(case)), EXPECTED[name], atol=1e-5)
+    assert [remark for remark in ours.check() if "Graphs of SAC" in remark] == []
+
+
+def test_the_fixtures_are_small() -> None:
+    assert {file.stem for file in HERE.glob("*.pb")} == set(CASES)
+    for file in HERE.iterdir():
+        assert file.is_dir() or file.stat().st_size < 200_000
+
+
+def python_with_tensorflow() -> str:
+    """The interpreter that has TensorFlow, which cannot share an environment with us."""
+    if not (python := os.environ.get("RACER_TENSORFLOW", "")):
+        pytest.skip("RACER_TENSORFLOW does not name a Python that has TensorFlow")
+    return python
+
+
+def tensorflow(*words: object) -> None:
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    command = [python_with_tensorflow(), str(HERE / "make_coach_graphs.py"), *map(str, words)]
+    subprocess.run(command, check=True, env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.tensorflow
+def test_the_fixtures_are_what_the_script_makes(tmp_path: Path) -> None:
+    tensorflow("make", tmp_path)
+    made = json.loads((tmp_path / "expected.json").read_text())
+    for name in CASES:
+        np.testing.assert_allclose(made[name], EXPECTED[name], atol=1e-6)
+        answers = bundle_of(name, CASES[name], tmp_path).decide(frames(CASES[name]))
+        np.testing.assert_allclose(answers, EXPECTED[name], atol=1e-5)
+
+
+@pytest.mark.tensorflow
+def test_networks_as_large_as_the_originals_answer_as_in_tensorflow(tmp_path: Path) -> None:
+    tensorflow("large", tmp_path)
+    expected = json.loads((tmp_path / "expected.json").read_text())
+    for name, case in LARGE.items():
+        bundle = bundle_of(name, case, tmp_path)
+        np.testing.assert_allclose(bundle.decide(frames(case)), expected[name], atol=1e-5)
+        np.testing.assert_allclose(NetworkDriver(bundle).policy(frames(case)), expected[name], atol=1e-5)
+
+
+def tensorflow_runs(bundle: Bundle, seen: dict[str, npt.NDArray[Any]], folder: Path) -> npt.NDArray[np.float32]:
+    (folder / "model.pb").write_bytes(bundle.model)
+    feeds: dict[str, Any] = {node.name: seen[sensor] for sensor, node in bundle.inputs.items()}
+    np.savez(folder / "frames.npz", **feeds)
+    tensorflow("run", folder / "model.pb", folder / "frames.npz", folder / "answers.npy")
+    answers: npt.NDArray[np.float32] = np.load(folder / "answers.npy")
+    return answers
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("name", ["ppo_discrete", "ppo_continuous", "ppo_stereo_sectors"])
+def test_what_we_write_is_run_by_tensorflow_as_by_us(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    theirs = bundle_of(name, case)
+    ours = Bundle(theirs.metadata, policy_graph(policy_layers(theirs.graph)), name)
+    answers = tensorflow_runs(ours, frames(case), tmp_path)
+    np.testing.assert_allclose(answers, ours.decide(frames(case)), atol=1e-5)
+    np.testing.assert_allclose(answers, EXPECTED[name], atol=1e-5)
