@@ -20,6 +20,7 @@ WORLDS = (1, 4, 16, 64, 256, 1024, 4096)
 LENGTHS = (17.0, 25.0, 36.0, 50.0, 68.0, 90.0)  #: m
 WIDTH, DIFFICULTY, SEED = 0.9, 0.5, 1  #: of the tracks
 CREEP = 0.1  #: m/s, on these tracks, so that on none of them cars leave the road and start again more often
+TICKS = (20_000, 50_000, 100_000, 200_000, 500_000)  #: of the plot
 SHORT = 0.15  #: s, of one measurement
 FLAT = 0.8  #: of the speed on one track that there must be on every other
 
@@ -89,6 +90,7 @@ def draw(sizes: Sizes, path: Path = PICTURE) -> Path:
         right.plot(LENGTHS, sizes.of_lengths[load], marker="o")
     left.set(xscale="log", yscale="log", xlabel="worlds, on a track of 32 m", ylabel="car-steps a second, one core")
     left.set_xticks(WORLDS, [f"{n:,}" for n in WORLDS])
+    left.set_yticks(TICKS, [f"{speed:,}" for speed in TICKS])
     left.minorticks_off()
     left.legend(frameon=False)
     right.set(xlabel=f"length of the track, m ({CARS} worlds; {CARS // 4} with the camera)", xlim=(0.0, 95.0))

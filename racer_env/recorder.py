@@ -13,7 +13,7 @@ import numpy as np
 
 from racer_env.car import COMMAND, DiscreteActions
 from racer_env.dynamics import CONTROL_RATE
-from racer_env.kernel import Records, records
+from racer_env.kernel import Records, as_records, records
 from racer_env.race import Status
 from racer_env.simulator import Simulator, Step
 from racer_env.trace import TraceRow
@@ -90,7 +90,7 @@ class TraceRecorder:
 
     def _keep(self, rows: Records, cars: Any) -> None:
         if self._count.max() == self._kept.shape[1]:
-            self._kept = np.concatenate((self._kept, np.zeros_like(self._kept)), axis=1).view(np.recarray)
+            self._kept = as_records(np.concatenate((self._kept, np.zeros_like(self._kept)), axis=1))
         self._kept[cars, self._count[cars]] = rows[cars]
         self._count[cars] += 1
 

@@ -20,16 +20,28 @@ from racer_env.commands.race_options import (
     RandomPlaces,
     populated,
 )
-from training.options import (
-    CarName,
-    EngineName,
-    RayAddress,
-    Reverse,
-    Seed,
-    Which,
-    check_engine,
-    checkpoint,
-    finite,
+from training.options import CarName, EngineName, RayAddress, Reverse, Seed, Which, check_engine, checkpoint
+from training.train_options import (
+    Best,
+    BothDirections,
+    Cars,
+    Clone,
+    Critic,
+    EvaluateEvery,
+    From,
+    Jitter,
+    Minutes,
+    ModelDir,
+    NetworkName,
+    Randomise,
+    Resume,
+    RunDir,
+    Steps,
+    Tracks,
+    UntilLaps,
+    UntilLapTime,
+    UntilProgress,
+    Workers,
 )
 
 if TYPE_CHECKING:
@@ -43,11 +55,6 @@ if TYPE_CHECKING:
 LAP_TIME = "--until-lap-time and --until-progress"
 RACE_OPTIONS = ("race", "obstacles", "bots", "bot_speed", "lane_changes", "random_places")
 INTERRUPTED = 130  #: exit code after Ctrl-C, as shells have it
-
-ModelDir = Annotated[
-    Path | None,
-    typer.Argument(help="Folder with reward_function.py, and perhaps the two JSON files.", show_default=False),
-]
 
 
 def new(
@@ -65,88 +72,35 @@ def new(
 def train(
     context: typer.Context,
     model_dir: ModelDir = None,
-    track: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--track", "-t", help="A track, a .npy route, or random:SEED; of several, every episode draws one."
-        ),
-    ] = None,
+    track: Tracks = None,
     race: RaceName = "time_trial",
     obstacles: Boxes = None,
     bots: BotCars = None,
     bot_speed: BotSpeed = None,
     lane_changes: LaneChanges = False,
     random_places: RandomPlaces = False,
-    randomise: Annotated[
-        str, typer.Option(help="What differs from episode to episode: none, original, mild or strong.")
-    ] = "none",
-    jitter: Annotated[
-        bool, typer.Option("--jitter", help="Let control periods end as unevenly as the original's.")
-    ] = False,
-    steps: Annotated[int | None, typer.Option(help="Stop after so many steps, in whole iterations.", min=1)] = None,
-    minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.", min=0.0, callback=finite)] = None,
-    until_laps: Annotated[
-        int | None, typer.Option(help="Stop after so many complete evaluation laps in a row.", min=1)
-    ] = None,
-    until_lap_time: Annotated[
-        float | None,
-        typer.Option(
-            help="For --until-laps (5 if not given) count only laps of at most so many seconds.",
-            min=0.0,
-            callback=finite,
-        ),
-    ] = None,
-    until_progress: Annotated[
-        float | None,
-        typer.Option(
-            help="For --until-laps (5 if not given) count laps of at least so many per cent, instead of complete ones.",
-            min=0.0,
-            max=100.0,
-            callback=finite,
-        ),
-    ] = None,
-    best: Annotated[
-        str,
-        typer.Option(
-            help="What makes a checkpoint the best: progress (the most; then the fastest laps), reward, or lap-time "
-            "(the lowest mean, in which an incomplete lap counts as 999.999 s)."
-        ),
-    ] = "progress",
-    evaluate_every: Annotated[
-        int, typer.Option(help="Drive evaluation laps, and save, after every so many iterations.", min=1)
-    ] = 1,
+    randomise: Randomise = "none",
+    jitter: Jitter = False,
+    steps: Steps = None,
+    minutes: Minutes = None,
+    until_laps: UntilLaps = None,
+    until_lap_time: UntilLapTime = None,
+    until_progress: UntilProgress = None,
+    best: Best = "progress",
+    evaluate_every: EvaluateEvery = 1,
     seed: Seed = 0,
-    run: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/NAME of the model.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with this run instead of starting one.")] = None,
-    bundle: Annotated[
-        Path | None,
-        typer.Option("--from", help="Begin with the driver of this bundle or virtual model.", show_default=False),
-    ] = None,
-    clone: Annotated[
-        Path | None,
-        typer.Option(
-            help="Begin with the driver of this run; model, tracks, car and race are its own if not given.",
-            show_default=False,
-        ),
-    ] = None,
+    run: RunDir = None,
+    resume: Resume = None,
+    bundle: From = None,
+    clone: Clone = None,
     car: CarName = None,
-    network: Annotated[
-        str | None,
-        typer.Option(help="compact (the default), or one of DeepRacer's, such as DEEP_CONVOLUTIONAL_NETWORK_SHALLOW."),
-    ] = None,
-    critic: Annotated[
-        str,
-        typer.Option(help="What the critic sees while training: STATE, or SENSORS for what the driver sees."),
-    ] = "STATE",
+    network: NetworkName = None,
+    critic: Critic = "STATE",
     reverse: Reverse = False,
-    both_directions: Annotated[
-        bool, typer.Option("--both-directions", help="Drive every track forwards and in reverse.")
-    ] = False,
-    cars: Annotated[int, typer.Option(help="Cars that gather experience at the same time.", min=1, max=4096)] = 64,
+    both_directions: BothDirections = False,
+    cars: Cars = 64,
     engine: EngineName = "local",
-    workers: Annotated[
-        int | None, typer.Option(help="Of --engine ray, which share the cars; by default one a CPU.", min=1)
-    ] = None,
+    workers: Workers = None,
     ray_address: RayAddress = None,
 ) -> None:
     """Train a driver from the camera with PPO.

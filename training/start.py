@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from racer_env.car import find_car
+from racer_env.car import Car, find_car
 from racer_env.errors import MetadataError, nearest
 from racer_env.metadata import PRIVILEGED, STATE
 from racer_env.race import TIME_TRIAL, Race
@@ -22,6 +22,8 @@ from training.model_folder import ModelFolder
 from training.networks import ARCHITECTURES, COMPACT
 from training.run_folder import RunError, RunFolder, Settings, free_folder, in_both_directions
 
+CRITICS = (STATE, "SENSORS")  #: what a critic may see
+NEEDED = "a new run needs a model folder and --track; to go on with a run, give --resume RUN"
 STEPS_AN_EPISODE = 128  #: what one of ``num_episodes_between_training`` stands for
 
 
@@ -46,7 +48,7 @@ def started(
     """Check everything that the user gave, then make the folder of a new run.
 
     Of `race`, the obstacles and bot cars are taken; the rules are those of training. With a `beginning`, its network is
-    trained on; what is not given is as in its run.
+    trained on, and what is not given is as in its run.
 
     Returns:
         The run, and remarks on values that DeepRacer would not have allowed or that have no effect.
@@ -59,19 +61,8 @@ def started(
     if reverse and both_directions:
         raise RunError("--reverse and --both-directions exclude each other")
     where = _tracks(names, reverse, beginning)
-    driven = in_both_directions(where) if both_directions else where
     car = car or (beginning.car if beginning else None)
     chosen = find_car(car) if car else model.metadata.car
-    find_sensors(model.metadata.sensors, model.metadata.lidar)
-    if critic not in (STATE, "SENSORS"):
-        raise RunError(f"critic is {critic!r}, but must be STATE or SENSORS")
-    find_level(randomise)
-    if best not in RANKS:
-        raise RunError(f"best is {best!r}, but must be one of {', '.join(RANKS)}")
-    Simulator(driven, chosen, race)  # which says what cannot go together
-    for place in driven:
-        try_reward(RewardFunction.load(model.reward), trial(place))
-    episodes = model.hyperparameters.num_episodes_between_training
     settings = Settings(
         track=where[0].name,
         more_tracks=tuple(place.name for place in where[1:]),
@@ -79,32 +70,30 @@ def started(
         both_directions=both_directions,
         obstacles=race.obstacles,
         bots=race.bots,
-        randomise=randomise,
+        randomise=find_level(randomise).name,
         jitter=jitter,
         car=chosen.name,
-        network=_network(network or (beginning.network if beginning else COMPACT)),
-        critic=critic,
+        network=_chosen_network(network, beginning),
+        critic=_one_of("critic", critic, CRITICS),
         seed=seed,
         cars=cars,
-        steps_per_car=max(round(episodes * STEPS_AN_EPISODE / cars), 1),
+        steps_per_car=max(round(model.hyperparameters.num_episodes_between_training * STEPS_AN_EPISODE / cars), 1),
         evaluate_every=evaluate_every,
-        best=best,
+        best=_one_of("best", best, tuple(RANKS)),
         begun_from=beginning.source if beginning else None,
     )
-    if beginning and settings.network != beginning.network:
-        raise RunError(
-            f"{beginning.source} has the network {beginning.network}, which a training keeps; leave out --network"
-        )
+    _try(model, chosen, race, in_both_directions(where) if both_directions else where)
     folder = run or free_folder(Path("runs"), (model_dir or Path(settings.begun_from or "run")).resolve().name)
     start = beginning.checkpoint() if beginning else None
-    return RunFolder.create(folder, model, settings, where, start), _remarks(model, network or beginning)
+    remarks = _remarks(model, network or settings.begun_from)
+    return RunFolder.create(folder, model, settings, where, start), remarks
 
 
 def _model(model_dir: Path | None, beginning: Beginning | None) -> ModelFolder:
     """What is to be trained: the model folder, with what it lacks taken from the beginning."""
     if model_dir is None:
         if beginning is None or beginning.model is None:
-            raise RunError("a new run needs a model folder and --track; to go on with a run, give --resume RUN")
+            raise RunError(NEEDED)
         return beginning.model
     model = ModelFolder.read(model_dir)
     if beginning is None:
@@ -119,10 +108,18 @@ def _tracks(names: Sequence[str] | None, reverse: bool, beginning: Beginning | N
     if names:
         return [find_track(name, reverse=reverse) for name in names]
     if beginning is None or not beginning.tracks:
-        raise RunError("a new run needs a model folder and --track; to go on with a run, give --resume RUN")
+        raise RunError(NEEDED)
     if reverse:
         raise RunError("--reverse needs --track")
     return list(beginning.tracks)
+
+
+def _chosen_network(name: str | None, beginning: Beginning | None) -> str:
+    if beginning is None:
+        return _network(name or COMPACT)
+    if name is not None and _network(name) != beginning.network:
+        raise RunError(f"{beginning.source} has the network {beginning.network}, which stays; leave out --network")
+    return beginning.network
 
 
 def resumed(path: Path, given: Sequence[str] = ()) -> RunFolder:
@@ -140,10 +137,25 @@ def resumed(path: Path, given: Sequence[str] = ()) -> RunFolder:
     return RunFolder.open(path)
 
 
-def _remarks(model: ModelFolder, network: str | Beginning | None) -> list[str]:
+def _try(model: ModelFolder, car: Car, race: Race, tracks: Sequence[Track]) -> None:
+    """Make sure that all of it works together, and the reward function at all. Raises `RacerError`."""
+    find_sensors(model.metadata.sensors, model.metadata.lidar)
+    Simulator(tracks, car, race)
+    for track in tracks:
+        try_reward(RewardFunction.load(model.reward), trial(track))
+
+
+def _one_of(what: str, value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise RunError(f"{what} is {value!r}, but must be one of {', '.join(allowed)}")
+    return value
+
+
+def _remarks(model: ModelFolder, decided: str | None) -> list[str]:
+    """Remarks on a model; `decided` is who decided on its network, if anybody."""
     remarks = model.hyperparameters.remarks()
     said = model.metadata.neural_network
-    if said and network is None and not set(model.metadata.sensors) <= set(PRIVILEGED):
+    if said and decided is None and not set(model.metadata.sensors) <= set(PRIVILEGED):
         remarks.append(
             f"model_metadata.json says {said}; the compact network is trained, which is several times faster "
             f"on a CPU; for the original's give --network {said}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -22,9 +21,6 @@ from training.trainer import Stop
 
 MakeModel = Callable[..., Path]
 OnTwo = Callable[..., AbstractContextManager[ClusterTrainer]]
-pytestmark = pytest.mark.skipif(
-    os.environ.get("CI") == "true", reason="a cluster of two workers beside other tests is more than two cores can do"
-)
 
 PRINTS = """
 def reward_function(params):
