@@ -129,7 +129,7 @@ def _weights(policy: Policy, embedder: Embedder) -> Weights:
     """Name the weights of a policy as `DriverPolicy` does; `embedder` gets them too."""
     with torch.no_grad():
         for parameter, array in zip(embedder.parameters(), _arrays(policy), strict=True):
-            parameter.copy_(torch.from_numpy(np.ascontiguousarray(array)))
+            parameter.copy_(torch.from_numpy(np.array(array)))
     out = {f"pi_features_extractor.{name}": value for name, value in embedder.state_dict().items()}
     for name, array in (("weight", policy.head.weight), ("bias", policy.head.bias)):
         out[f"action_net.{name}"] = torch.from_numpy(np.array(array, np.float32))

@@ -56,8 +56,8 @@ def check(
     console = Console(soft_wrap=True, highlight=False)
     console.print(_facts(found), _answers(found), sep="\n\n")
     for remark in found.remarks:
-        console.print(f"[yellow]note:[/yellow] {remark}")
-    console.print(f"[green]{bundle} is good: the car loads it and drives.[/green]")
+        console.print(f"note: {remark}", markup=False)
+    console.print(f"{bundle} is good: the car loads it and drives.", style="green", markup=False)
 
 
 def _facts(found: Examination) -> Table:
@@ -69,7 +69,7 @@ def _facts(found: Examination) -> Table:
     table.add_row("sensors", shapes)
     table.add_row("output", bundle.output)
     if found.agreements is None:
-        table.add_row("engines", "not tried: pip install 'racer18[car]'")
+        table.add_row("engines", r"not tried: pip install 'racer18\[car]'")
     for recipe, difference, allowed in found.agreements or ():
         table.add_row(f"OpenVINO, {recipe}", f"differs by {difference:.1g} at most ({allowed:g} allowed)")
     return table

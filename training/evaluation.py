@@ -13,6 +13,7 @@ from racer_env import driver as driving
 from racer_env.bundle import Bundle
 from racer_env.car import Car
 from racer_env.driver import Driver, RaceResult
+from racer_env.errors import BundleError
 from racer_env.kernel import Floats
 from racer_env.metadata import ModelMetadata
 from racer_env.network import NetworkDriver
@@ -42,13 +43,20 @@ class Contender:
 
     @classmethod
     def open(cls, path: Path, which: str = "best") -> Contender:
-        """Open a run folder or a bundle."""
-        if path.is_dir():
+        """Open a run folder, or whatever else `Bundle.open` opens."""
+        if (path / "settings.json").is_file():
             from racer_env.car import find_car  # noqa: PLC0415
 
             run = RunFolder.open(path)
             return cls(load_driver(run, which), run.model.metadata, find_car(run.settings.car), run.track, run)
-        bundle = Bundle.open(path)
+        try:
+            bundle = Bundle.open(path, which)
+        except BundleError as error:
+            if not path.is_dir():
+                raise
+            raise BundleError(
+                f"{path} is not a run folder, and holds no driver that was trained elsewhere: {error}"
+            ) from error
         return cls(NetworkDriver(bundle), bundle.metadata)
 
 

@@ -43,9 +43,15 @@ def _words(bundle: Bundle, glimpse: Glimpse) -> str:
     space = bundle.metadata.actions
     if not isinstance(space, DiscreteActions):
         steering, speed = space.commands(bundle.actions(glimpse.policy[None]))[0]
-        return f"{steering:+.0f}°  {speed:.1f} m/s"
+        return f"{_signed(steering)}°  {speed:.1f} m/s"
     i = glimpse.action
-    return f"{i}: {space.steering_degrees[i]:+.0f}°  {space.speed[i]:.1f} m/s  ({glimpse.policy[i]:.0%})"
+    chosen = f"{i}: {_signed(space.steering_degrees[i])}°  {space.speed[i]:.1f} m/s"
+    return f"{chosen}  ({glimpse.policy[i]:.0%})"
+
+
+def _signed(number: float) -> str:
+    """A whole number with its sign, which 0 does not have."""
+    return f"{round(number):+d}" if round(number) else "0"
 
 
 def _needle(draw: ImageDraw.ImageDraw, at: tuple[int, int], glimpse: Glimpse) -> None:
@@ -68,5 +74,5 @@ def _foot(draw: ImageDraw.ImageDraw, at: tuple[int, int], glimpse: Glimpse, word
     end = middle - glimpse.motion.steering * _WIDTH / 2
     draw.rectangle((min(middle, end), y + 29, max(middle, end), y + 35), fill=palette.ACCENT)
     write(draw, (left, y + 53), "steering", 11, palette.QUIET)
-    told = f"{100 * glimpse.motion.steering:+.0f} %    throttle {100 * glimpse.motion.throttle:.0f} %"
+    told = f"{_signed(100 * glimpse.motion.steering)} %    throttle {100 * glimpse.motion.throttle:.0f} %"
     write(draw, (right, y + 53), told, 11, palette.QUIET, anchor="rs")
