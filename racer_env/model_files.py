@@ -12,6 +12,7 @@ import json
 import os
 import posixpath
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,9 @@ CHECKPOINTS = "deepracer_checkpoints.json"
 MAX_DEPTH = 3  #: folders in which a model is looked for
 MAX_ENTRIES = 20_000  #: of a folder; a long training's logs are many files
 BEST, LAST = "best", "last"
+
+#: What Python raises for a zip that is cut off, changed or made to hurt; `OSError` for places before its beginning.
+DAMAGE = (zipfile.BadZipFile, EOFError, OSError, zlib.error, struct.error, ValueError, OverflowError, RuntimeError)
 
 #: Reads a file of a model by name, at most so many bytes.
 Read = Callable[[str, int], bytes]
@@ -124,7 +128,7 @@ def _in_zip(file: IO[bytes], path: Path, which: str) -> ModelFiles:
                     return _at_most(content, name, most)
 
             return _choose([name for name in members if _matters(name)], read, which, _plain(path.stem))
-    except (zipfile.BadZipFile, EOFError, zlib.error, ValueError, OverflowError, RuntimeError) as error:
+    except DAMAGE as error:
         raise BundleError(f"it is not a whole .zip archive: {error}") from error
 
 
@@ -140,7 +144,7 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
             raise BundleError(f"{name[:200]!r} leads out of the archive")
         if (member.external_attr >> 16) & 0o170000 not in (0, 0o100000, 0o040000):
             raise BundleError(f"{name[:200]!r} is a link or a special file; only plain files are allowed")
-        if member.is_dir():
+        if name.endswith("/"):
             continue
         clean = posixpath.normpath("/".join(parts))
         if clean in out:

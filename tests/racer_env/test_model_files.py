@@ -184,6 +184,23 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
         find_model(tmp_path / "a.zip")
 
 
+def test_a_zip_whose_files_lie_before_its_beginning_is_refused(tmp_path: Path) -> None:
+    good = in_zip(tmp_path / "a.zip", VIRTUAL).read_bytes()
+    end = good.rfind(b"PK\x05\x06")
+    for shift in (1, 10, 10**6, 2**31):  # of where the list of files is said to begin
+        start = int.from_bytes(good[end + 16 : end + 20], "little") + shift
+        (tmp_path / "a.zip").write_bytes(good[: end + 16] + start.to_bytes(4, "little") + good[end + 20 :])
+        with pytest.raises(BundleError, match="not a whole .zip archive"):
+            find_model(tmp_path / "a.zip")
+
+
+def test_a_file_without_a_name_does_no_harm(tmp_path: Path) -> None:
+    data = bytearray(in_zip(tmp_path / "a.zip", VIRTUAL | {"x": b""}).read_bytes())
+    data[data.rfind(b"PK\x01\x02") + 46] = 0  # the first letter of the last name in the list
+    (tmp_path / "a.zip").write_bytes(data)
+    assert find_model(tmp_path / "a.zip").model == b"three"
+
+
 def test_links_that_lead_out_of_a_folder_are_not_followed(tmp_path: Path) -> None:
     folder = in_folder(tmp_path / "a", without("model/model_3.pb"))
     (tmp_path / "secret.pb").write_bytes(b"secret")
