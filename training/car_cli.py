@@ -90,6 +90,8 @@ def _answers(found: Examination) -> Table:
 
 
 def _as_dict(found: Examination) -> dict[str, Any]:
+    from racer_env.vehicle.optimizer import optimizer_command
+
     actions = [
         {
             "answer": action.answer,
@@ -104,6 +106,7 @@ def _as_dict(found: Examination) -> dict[str, Any]:
     return {
         "name": found.bundle.name,
         "md5": found.checksum,
+        "optimizer": optimizer_command(found.bundle),
         "sensors": list(found.bundle.metadata.sensors),
         "engines": agreements,
         "actions": actions,

@@ -69,22 +69,20 @@ def examine(path: Path, max_speed: float = 1.0) -> Examination:
 
 def _examine(path: Path, files: ModelFiles, max_speed: float) -> Examination:
     bundle = Bundle.of(files)
-    remarks = [_name_remark(path)] if _name_remark(path) else []
     inspect_file(files.metadata)
-    remarks += inspect_metadata(bundle.metadata) + inspect_graph(bundle.graph, bundle.metadata)
+    remarks = _about_name(path) + inspect_metadata(bundle.metadata) + inspect_graph(bundle.graph, bundle.metadata)
     found = tuple(engines.compare(files.model, bundle, frames(bundle))) if engines.installed() else None
     checksum = hashlib.md5(files.model, usedforsecurity=False).hexdigest()
     return Examination(bundle, checksum, tuple(remarks), found, actions_of(bundle, max_speed))
 
 
-def _name_remark(path: Path) -> str:
+def _about_name(path: Path) -> list[str]:
     try:
         check_file_name(path.name)
     except BundleError:
-        return (
-            f"The car installs it as {installed_name(path.name)!r}; better are names of letters, digits, '_' and '-'."
-        )
-    return ""
+        installed = installed_name(path.name)
+        return [f"The car installs it as {installed!r}; better are names of letters, digits, '_' and '-'."]
+    return []
 
 
 def frames(bundle: Bundle) -> Mapping[str, Array]:

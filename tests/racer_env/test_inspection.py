@@ -150,6 +150,16 @@ def test_a_lidar_as_the_simulator_has_it_needs_no_remark() -> None:
         assert sensor_shape(ModelMetadata.parse(text), sensor) == (lidar["num_sectors"],)
 
 
+def test_a_lidar_has_as_many_numbers_as_the_file_says() -> None:
+    for sensor, lidar, width in (
+        ("LIDAR", {"num_sectors": 32}, 32),
+        ("SECTOR_LIDAR", {}, 8),
+        ("DISCRETIZED_SECTOR_LIDAR", {"num_sectors": 4, "num_values_per_sector": 5}, 20),
+    ):
+        raw = json.loads(metadata(sensors=(CAMERA, sensor)).to_json()) | {"lidar_config": lidar}
+        assert sensor_shape(ModelMetadata.parse(json.dumps(raw)), sensor) == (width,)
+
+
 def test_a_stack_of_pictures_is_refused_with_what_to_do_instead() -> None:
     with pytest.raises(BundleError, match=r"is a stack of pictures .* train with single pictures"):
         bundle(placeholder(shape=Shape((-1, 120, 160, 4)))(GOOD)).check()

@@ -16,10 +16,11 @@ from racer_env.errors import BundleError
 from racer_env.inspection import LIDAR_AS_SIMULATED
 from racer_env.metadata import ModelMetadata
 from racer_env.model_files import ModelFiles
+from racer_env.network import NetworkDriver
 from racer_env.policy_graph import Convolution, Dense, Embedder, Policy, policy_graph
 from training.export import bundle_of, compare, layers_of, observed
 from training.networks import ARCHITECTURES
-from training.policy_driver import untrained
+from training.policy_driver import load_driver, untrained
 from training.run_folder import RunFolder
 from training.start import started
 
@@ -67,6 +68,16 @@ def test_every_network_with_every_set_of_sensors_comes_out_the_same(
         one = {name: values[3:4] for name, values in seen.items()}
         assert compare(policy, read, one) <= 1e-5
     assert read.metadata.lidar == next((LIDAR_AS_SIMULATED[s] for s in sensors if s in LIDAR_AS_SIMULATED), {})
+
+
+def test_the_bundle_chooses_the_actions_that_the_policy_predicts(follower: RunFolder) -> None:
+    policy = load_driver(follower).policy
+    bundle = bundle_of(policy, follower, "racer")
+    for seen in observed(follower):
+        turned = {name: np.moveaxis(values, -1, 1) for name, values in seen.items()}
+        chosen, _ = policy.predict(turned, deterministic=True)
+        np.testing.assert_array_equal(bundle.actions(bundle.decide(seen)), chosen)
+        np.testing.assert_array_equal(NetworkDriver(bundle).act(seen), chosen)
 
 
 def test_what_a_driver_sees_is_drawn_from_the_track_and_from_chance(tmp_path: Path) -> None:

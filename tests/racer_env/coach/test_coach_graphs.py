@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from racer_env.bundle import Bundle
 from racer_env.car import ContinuousActions, DiscreteActions
+from racer_env.errors import BundleError
 from racer_env.metadata import ModelMetadata
 from racer_env.model_files import ModelFiles
 from racer_env.network import NetworkDriver
@@ -63,6 +67,30 @@ def test_a_graph_of_coach_is_taken_apart_and_put_together_in_our_words(name: str
     ours = Bundle(replace(bundle.metadata, training_algorithm="clipped_ppo"), policy_graph(policy), name)
     np.testing.assert_allclose(ours.decide(frames(case)), EXPECTED[name], atol=1e-5)
     assert [remark for remark in ours.check() if "Graphs of SAC" in remark] == []
+
+
+@st.composite
+def changed(draw: st.DrawFn) -> bytes:
+    """Give a graph of Coach with a few bytes changed, most of them where names, operations and shapes begin."""
+    data = bytearray((HERE / f"{draw(st.sampled_from(sorted(CASES)))}.pb").read_bytes())
+    marks = [i for i, byte in enumerate(data) if byte in b"\x0a\x12\x2a"]
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(data) - 1) | st.sampled_from(marks))
+        data[at] = draw(st.sampled_from(b"\x00\x01\x02\x7f\x80\xff") | st.integers(0, 255))
+    return bytes(data)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(model=changed(), name=st.sampled_from(sorted(CASES)))
+def test_a_changed_graph_drives_in_numpy_and_torch_or_is_one_sentence(model: bytes, name: str) -> None:
+    try:
+        bundle = Bundle.of(ModelFiles("changed", model, metadata_of(CASES[name]).to_json().encode()))
+        with suppress(BundleError):
+            policy_layers(bundle.graph)
+        seen = bundle.blank(2)
+        assert NetworkDriver(bundle).policy(seen).shape == bundle.decide(seen).shape
+    except BundleError as error:
+        assert "\n" not in str(error)  # noqa: PT017
 
 
 def test_the_fixtures_are_small() -> None:

@@ -26,6 +26,7 @@ from racer_env.policy_graph import Convolution, Dense, Embedder, Policy, policy_
 from racer_env.vehicle import engines
 from racer_env.vehicle.engines import EXACT, HALF
 from racer_env.vehicle.examination import examine, frames
+from racer_env.vehicle.optimizer import optimizer_command
 from tests.racer_env.coach.make_coach_graphs import CASES
 from tests.racer_env.coach.test_coach_graphs import bundle_of
 
@@ -136,6 +137,19 @@ def test_without_openvino_everything_else_is_examined(tmp_path: Path, monkeypatc
     assert [(action.steering_degrees, action.speed) for action in found.actions][4] == (25.0, 1.0)
     half = examine(written(tmp_path / "racer.tar.gz", driver()), max_speed=0.5)
     assert [action.motion.throttle for action in half.actions] == [a.motion.throttle / 2 for a in found.actions]
+
+
+def test_the_stock_car_converts_with_the_command_of_its_own_node() -> None:
+    command = (
+        "python3 $INTEL_CVSDK_DIR/deployment_tools/model_optimizer/mo_tf.py --input_model "
+        "/opt/aws/deepracer/artifacts/racer/model.pb --output_dir /opt/aws/deepracer/artifacts "
+        "--input_shape [1,120,160,1] --data_type FP16 --disable_fusing --disable_gfusing --scale 1 --input "
+        "main_level/agent/main/online/network_0/FRONT_FACING_CAMERA/FRONT_FACING_CAMERA --model_name racer/model"
+    )
+    assert " ".join(optimizer_command(driver())) == command
+    both = optimizer_command(driver(sensors=("STEREO_CAMERAS", "SECTOR_LIDAR")))
+    assert both[both.index("--input_shape") + 1] == "[1,120,160,2],[1,8]"
+    assert "agent/policy/" in optimizer_command(bundle_of("sac", CASES["sac"]))[-3]
 
 
 def test_of_a_range_the_corners_and_the_middle_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
