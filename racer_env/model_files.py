@@ -59,11 +59,12 @@ def find_model(path: Path, which: str = BEST) -> ModelFiles:
         return _in_folder(path, which)
     if path.suffix.lower() == ".pb":
         return _bare(path)
+    if path.suffix.lower() != ".zip" and not path.name.endswith(".tar.gz"):
+        raise BundleError("a driver is a '.tar.gz' of a car, a '.zip' or a folder of a virtual model, or a '.pb'")
     with path.open("rb") as file:
         if path.suffix.lower() == ".zip":
             return _in_zip(file, path, which)
-        name = installed_name(path.name)
-        return ModelFiles(name, *unpack(file))
+        return ModelFiles(installed_name(path.name), *unpack(file))
 
 
 def _bare(path: Path) -> ModelFiles:

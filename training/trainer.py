@@ -157,6 +157,7 @@ class Trainer:
             self.ppo.set_logger(logger(self.run.path / "tensorboard"))
             self.ppo.begin(self.course.steps)
             try:
+                self._evaluate_beginning()
                 while not (self.interrupted or self._reached()):
                     self._iterate()
             except RewardError:
@@ -169,6 +170,12 @@ class Trainer:
                 ) from error
             self._finish()
         return self.course
+
+    def _evaluate_beginning(self) -> None:
+        """Measure the driver that a run begins with, so that its best is never worse than that."""
+        if self.course.steps == 0 and self.run.checkpoint(START).exists():
+            self.evaluate()
+            self.course.laps_in_a_row = 0  # they end no training that has not begun
 
     def _iterate(self) -> None:
         """Gather experience, learn from it and, every now and then, evaluate and save."""

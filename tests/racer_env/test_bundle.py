@@ -162,7 +162,7 @@ def test_a_name_is_read_as_the_car_reads_it(tmp_path: Path) -> None:
     for file_name, name in {"v1.2.tar.gz": "v1", "my racer.tar.gz": "my_racer"}.items():
         (tmp_path / file_name).write_bytes(data)
         assert Bundle.open(tmp_path / file_name).name == name
-    for file_name, sentence in {"racer.tgz": "ends with '.tar.gz'", ".tar.gz": "no name before"}.items():
+    for file_name, sentence in {"racer.tgz": "a driver is a '.tar.gz' of a car", ".tar.gz": "no name before"}.items():
         (tmp_path / file_name).write_bytes(data)
         with pytest.raises(BundleError, match=sentence):
             Bundle.open(tmp_path / file_name)

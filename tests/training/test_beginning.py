@@ -19,8 +19,8 @@ from racer_env.metadata import ModelMetadata
 from racer_env.obstacles import Obstacles
 from racer_env.policy_graph import policy_graph
 from racer_env.policy_layers import policy_layers
-from tests.racer_env.coach.make_coach_graphs import CASES
-from tests.racer_env.coach.test_coach_graphs import HERE, metadata_of
+from tests.racer_env.coach.make_coach_graphs import CASES, LARGE
+from tests.racer_env.coach.test_coach_graphs import HERE, metadata_of, tensorflow
 from tests.training.conftest import CONTINUOUS, DISCRETE, MakeModel
 from training.beginning import LOG_DEVIATION, fitting, from_bundle, from_run
 from training.export import answers_of, bundle_of, export, observed
@@ -81,6 +81,20 @@ def test_training_goes_on_and_is_resumed_from_its_own_weights(
     assert not torch.equal(began, learnt)
     shown("train", "--resume", tmp_path / "run", "--steps", 1)
     assert run.last_course().iterations == 2
+
+
+def test_the_best_of_a_run_is_never_worse_than_what_it_began_with(
+    exported: Path, model: MakeModel, shown: Shown, tmp_path: Path
+) -> None:
+    ruinous = model(sensor=CAMERA, lr=1.0)
+    words = ("--track", "oval", "--cars", 4, "--run", tmp_path / "run", "--from", exported, "--steps", 300)
+    assert "best evaluation 100 %" in shown("train", ruinous, *words)
+    run = RunFolder.open(tmp_path / "run")
+    before, *after = run.last_course().history
+    assert (before["steps"], before["laps_complete"]) == (0, 5)
+    assert max(entry["laps_complete"] for entry in after) < 5
+    began, best = (read_parameters(run, which)["policy"]["action_net.weight"] for which in ("start", "best"))
+    assert torch.equal(began, best)
 
 
 def test_without_metadata_the_drivers_own_is_taken(exported: Path, model: MakeModel, tmp_path: Path) -> None:
@@ -144,8 +158,7 @@ def test_a_clone_begins_with_everything_of_the_old_run(follower: RunFolder, show
     )
     assert run.model.reward.read_bytes() == follower.model.reward.read_bytes()
     assert run.settings.begun_from == str(follower.path)
-    first = run.last_course().history[0]
-    assert first["steps"] > 0
+    assert [entry["steps"] for entry in run.last_course().history] == [0, 128]
     new = load_driver(run, "start").policy
     for name, value in load_driver(follower).policy.state_dict().items():
         assert torch.equal(new.state_dict()[name], value), name  # the critic too
@@ -231,6 +244,19 @@ def virtual(folder: Path, name: str, **changes: Any) -> Path:
 def test_a_driver_of_another_network_is_refused(name: str, sentence: str, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=f"can drive here, but training cannot go on from it: .*{sentence}"):
         from_bundle(virtual(tmp_path, name))
+
+
+@pytest.mark.tensorflow
+def test_training_goes_on_from_a_driver_with_the_originals_network(tmp_path: Path) -> None:
+    tensorflow("large", tmp_path)
+    for name, case in LARGE.items():
+        text = metadata_of(case).to_json()
+        (tmp_path / "model_metadata.json").write_text(text)
+        if case.algorithm == "sac":
+            with pytest.raises(BundleError, match=r"512x11264 256x512. are those of none of"):
+                from_bundle(tmp_path / f"{name}.pb")
+        else:
+            assert from_bundle(tmp_path / f"{name}.pb").network == "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"
 
 
 def test_a_squashed_driver_is_refused(exported: Path, tmp_path: Path) -> None:
