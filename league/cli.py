@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from league.races import RaceSettings
-    from league.rules import Score, Standing
+    from league.rules import Lap, Score, Standing
     from league.service import League, RaceView, SubmissionView
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Race trained drivers against each other.")
@@ -73,9 +74,8 @@ def create(
         collision_penalty=collision_penalty,
         time_limit=None if time_limit == 0 else time_limit,
         max_submissions=None if max_submissions == 0 else max_submissions,
-        seed=seed,
     )
-    typer.echo(f"created the race {_race_line(League(folder).create_race(name, settings))}")
+    typer.echo(f"created the race {_race_line(League(folder).create_race(name, settings, seed=seed))}")
 
 
 @app.command()
@@ -227,12 +227,18 @@ def _summary(settings: RaceSettings) -> tuple[str, str, str, str, str, str]:
 
 def _race_row(race: RaceView) -> dict[str, Any]:
     counts = {"racers": race.racers, "submissions": race.submissions}
-    return {"name": race.name, "created_at": race.created_at, **vars(race.settings), **counts}
+    said = {"name": race.name, "created_at": race.created_at, "seeds": race.seeds}
+    return {**said, **asdict(race.settings), **counts}
 
 
 def _submission_row(submission: SubmissionView) -> dict[str, Any]:
-    laps = [{**vars(lap), "valid": lap.valid, "reset_count": lap.reset_count} for lap in submission.laps]
-    return {**vars(submission), "score": vars(submission.score) if submission.score else None, "laps": laps}
+    score = vars(submission.score) if submission.score else None
+    runs = [_lap_rows(run) for run in submission.runs]
+    return {**vars(submission), "score": score, "laps": _lap_rows(submission.laps), "runs": runs}
+
+
+def _lap_rows(laps: Sequence[Lap]) -> list[dict[str, Any]]:
+    return [{**vars(lap), "valid": lap.valid, "reset_count": lap.reset_count} for lap in laps]
 
 
 def _standing_row(standing: Standing) -> dict[str, Any]:

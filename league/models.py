@@ -1,6 +1,6 @@
 """What a league keeps: races, racers, submissions and the laps they drove. Times are UTC.
 
-Laps are kept by seed, so that a race may one day be driven under several. Nothing that follows from the laps
+Laps are kept by run and with its seed. Nothing that follows from the laps
 (scores, positions, gaps) is kept: `league.rules` makes it anew.
 """
 
@@ -10,10 +10,11 @@ import enum
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Enum, ForeignKey, String, TypeDecorator
+from sqlalchemy import BigInteger, DateTime, Dialect, Enum, ForeignKey, String, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from league import rules
+from league.race_file import race_from_json, race_to_json
 from league.races import RaceSettings
 
 
@@ -30,7 +31,8 @@ class Status(StrEnum):
 
 #: What stands on the board, and what counts against a racer's limit: not what the organiser's side failed on.
 DRIVEN = (Status.SCORED, Status.DNF)
-COUNTED = (Status.QUEUED, Status.RUNNING, *DRIVEN)
+IN_FLIGHT = (Status.QUEUED, Status.RUNNING)
+COUNTED = (*IN_FLIGHT, *DRIVEN)
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -48,11 +50,27 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
 
 
+class Settings(TypeDecorator[RaceSettings]):
+    """A race's settings, kept as JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: RaceSettings | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """To JSON."""
+        return race_to_json(value) if value else None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> RaceSettings | None:  # noqa: ARG002
+        """From JSON."""
+        return race_from_json(value) if value else None
+
+
 class Table(DeclarativeBase):
     """The base of every table."""
 
     type_annotation_map = {  # noqa: RUF012
         datetime: UTCDateTime,
+        RaceSettings: Settings,
         enum.Enum: Enum(enum.Enum, native_enum=False, create_constraint=True, length=16),
     }
 
@@ -66,23 +84,13 @@ class Race(Table):
     key: Mapped[str] = mapped_column(String(64), unique=True)  #: the name without upper and lower case
     name: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]
-    track: Mapped[str]
-    reverse: Mapped[bool]
-    laps: Mapped[int]
-    minimum_laps: Mapped[int]
-    ranking: Mapped[rules.Ranking]
-    continuous: Mapped[bool]
-    resets: Mapped[int]
-    off_track_penalty: Mapped[float]
-    collision_penalty: Mapped[float]
-    time_limit: Mapped[float | None]
-    max_submissions: Mapped[int | None]
-    seed: Mapped[int] = mapped_column(BigInteger)
+    settings: Mapped[RaceSettings]
+    seed: Mapped[int] = mapped_column(BigInteger)  #: from which those of its runs follow
 
     @property
-    def settings(self) -> RaceSettings:
-        """The settings as a value."""
-        return RaceSettings(**{name: getattr(self, name) for name in RaceSettings.__dataclass_fields__})
+    def seeds(self) -> tuple[int, ...]:
+        """The seed of every run of a submission."""
+        return tuple((self.seed + i) % 2**63 for i in range(self.settings.runs))
 
 
 class Racer(Table):
@@ -113,7 +121,7 @@ class Submission(Table):
 
     race: Mapped[Race] = relationship(lazy="joined")
     racer: Mapped[Racer] = relationship(lazy="joined")
-    laps: Mapped[list[Lap]] = relationship(order_by="Lap.trial", cascade="all, delete-orphan", lazy="selectin")
+    laps: Mapped[list[Lap]] = relationship(order_by="Lap.run, Lap.trial", cascade="all, delete-orphan", lazy="selectin")
 
 
 class Lap(Table):
@@ -122,7 +130,8 @@ class Lap(Table):
     __tablename__ = "laps"
 
     submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), primary_key=True)
-    seed: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    run: Mapped[int] = mapped_column(primary_key=True)  #: from 0
+    seed: Mapped[int] = mapped_column(BigInteger)
     trial: Mapped[int] = mapped_column(primary_key=True)
     time_ms: Mapped[int]
     completion_percentage: Mapped[float]

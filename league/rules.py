@@ -9,11 +9,14 @@ that league broke ties arbitrarily, the earlier submission is listed first, and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class Ranking(StrEnum):
@@ -58,6 +61,11 @@ class Score:
     off_track_count: int  #: in the laps that make the score, or in all of them after a DNF
 
     @property
+    def finished(self) -> bool:
+        """Whether it qualified."""
+        return self.time_ms is not None
+
+    @property
     def order(self) -> tuple[bool, float]:
         """Sorts the better score first; equal for an exact tie."""
         if self.time_ms is None:
@@ -91,27 +99,49 @@ class Standing:
     submissions: int
 
     @property
+    def racer(self) -> str:
+        """Who it is."""
+        return self.entry.racer
+
+    @property
+    def finished(self) -> bool:
+        """Whether they qualified."""
+        return self.entry.score.finished
+
+    @property
     def place(self) -> str:
-        """The position as a board shows it: ``3``, or ``=3`` for a tie."""
-        return f"={self.position}" if self.tied else str(self.position)
+        """The position as a board shows it."""
+        return place(self.position, tied=self.tied)
 
 
-def score(laps: Sequence[Lap], ranking: Ranking, minimum_laps: int) -> Score:
+def score(laps: Sequence[Lap], ranking: Ranking, minimum_laps: int, *, flying_start: bool = False) -> Score:
     """Score a drive of laps in driving order.
 
     It qualifies with `minimum_laps` valid laps in a row. `AVERAGE_LAP` is the best mean, rounded down, of
     `minimum_laps` valid laps in a row; `TOTAL_TIME` adds up all valid laps and is fair only where a race
-    requires all of its laps.
+    requires all of its laps. With a `flying_start` the first lap, from standing still to the line, is no
+    lap that counts; how far somebody came who does not qualify is told with it.
     """
-    valid = [lap for lap in laps if lap.valid]
-    longest = max((len(run) for run in _valid_runs(laps)), default=0)
+    timed = laps[1:] if flying_start else laps
+    valid = [lap for lap in timed if lap.valid]
+    longest = max((len(run) for run in _valid_runs(timed)), default=0)
     if longest < minimum_laps or not valid:
-        unfinished = max((lap.completion_percentage for lap in laps if not lap.valid), default=0.0)
-        return Score(None, 100.0 * longest + unfinished, len(valid), _off_tracks(laps))
-    counted = _counted(laps, valid, ranking, minimum_laps)
+        return Score(None, _distance(laps), len(valid), _off_tracks(laps))
+    counted = _counted(timed, valid, ranking, minimum_laps)
     total = sum(lap.time_ms for lap in counted)
     time_ms = total if ranking is Ranking.TOTAL_TIME else total // len(counted)
     return Score(time_ms, 100.0 * longest, len(valid), _off_tracks(counted))
+
+
+def median_run(scores: Sequence[Score]) -> int:
+    """Which of the runs of a submission, counted from 0, is the one that counts: the middle one in order of score.
+
+    A run that did not qualify stands below all that did, as on a board. Of an even number of runs it is the worse of
+    the two in the middle, so that more than half of all runs are as good as the one that counts or better; and a
+    driver that does not qualify in half of its runs does not qualify. Of equal runs it is the first.
+    """
+    middle = sorted(scores, key=lambda s: s.order)[len(scores) // 2]
+    return next(i for i, s in enumerate(scores) if s.order == middle.order)
 
 
 def standings(entries: Iterable[Entry]) -> tuple[Standing, ...]:
@@ -121,14 +151,46 @@ def standings(entries: Iterable[Entry]) -> tuple[Standing, ...]:
     for entry in entries:
         made[entry.racer] += 1
         best[entry.racer] = min(best.get(entry.racer, entry), entry, key=lambda e: e.order)
-    ranked = sorted(best.values(), key=lambda e: e.order)
-    board: list[Standing] = []
-    for _, equals in groupby(ranked, key=lambda e: e.score.order):
-        group, position = list(equals), len(board) + 1
-        for e in group:
-            gap = _gap(e.score, ranked[0].score)
-            board.append(Standing(position, len(group) > 1, gap, e, made[e.racer]))
-    return tuple(board)
+    return ranked(best.values(), made)
+
+
+def among(board: Iterable[Standing], racers: Container[str]) -> tuple[Standing, ...]:
+    """The board of some of the racers on a board: positions and gaps are counted among them."""
+    chosen = [s for s in board if s.racer in racers]
+    return ranked((s.entry for s in chosen), {s.racer: s.submissions for s in chosen})
+
+
+def ranked(best: Iterable[Entry], submissions: Mapping[str, int]) -> tuple[Standing, ...]:
+    """Rank one entry of each racer, winner first; `submissions` says how many each has made."""
+    entries = sorted(best, key=lambda e: e.order)
+    return tuple(
+        Standing(position, tied, _gap(e.score, entries[0].score), e, submissions[e.racer])
+        for position, tied, e in positions(entries, lambda e: e.score.order)
+    )
+
+
+def positions(ordered: Iterable[T], key: Callable[[T], Any]) -> Iterator[tuple[int, bool, T]]:
+    """Number what is in order, best first, from 1, and tell whether it is tied.
+
+    Whatever has equal keys shares a position, and the positions that this takes are left out after it.
+    """
+    position = 1
+    for _, equals in groupby(ordered, key):
+        group = list(equals)
+        for one in group:
+            yield position, len(group) > 1, one
+        position += len(group)
+
+
+def place(position: int, *, tied: bool) -> str:
+    """A position as a board shows it: ``3``, or ``=3`` for a tie."""
+    return f"={position}" if tied else str(position)
+
+
+def _distance(laps: Sequence[Lap]) -> float:
+    """100 for every lap of the longest run of valid laps, and the furthest share of a lap that was not completed."""
+    longest = max((len(run) for run in _valid_runs(laps)), default=0)
+    return 100.0 * longest + max((lap.completion_percentage for lap in laps if not lap.valid), default=0.0)
 
 
 def _valid_runs(laps: Sequence[Lap]) -> list[list[Lap]]:

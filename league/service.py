@@ -6,20 +6,21 @@ Everything that comes back is a plain value. Errors of organisers and racers are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from league import evaluation, rules
 from league.errors import LeagueError
-from league.evaluation import Evaluate, known_track
-from league.models import COUNTED, DRIVEN, Lap, Race, Racer, Status, Submission
-from league.races import RaceSettings, race_name, racer_name, same_name
+from league.evaluation import Evaluate, check_drivable, located
+from league.models import COUNTED, DRIVEN, IN_FLIGHT, Lap, Race, Racer, Status, Submission
+from league.races import RaceFormat, RaceSettings, race_name, racer_name, same_name
+from league.ranges import whole
 from league.rules import Standing
 from league.store import Store
 from racer_env.errors import BundleError, MetadataError, nearest
@@ -34,6 +35,7 @@ class RaceView:
 
     name: str
     settings: RaceSettings
+    seeds: tuple[int, ...]  #: of the runs of a submission
     created_at: datetime
     racers: int
     submissions: int
@@ -41,7 +43,7 @@ class RaceView:
 
 @dataclass(frozen=True)
 class SubmissionView:
-    """A submission as it is now. `score` and `laps` are there once it has driven."""
+    """A submission as it is now. Once it has driven, `score` and `laps` are those of its median run."""
 
     id: int
     race: str
@@ -54,6 +56,11 @@ class SubmissionView:
     finished_at: datetime | None
     score: rules.Score | None
     laps: tuple[rules.Lap, ...]
+    runs: tuple[tuple[rules.Lap, ...], ...]  #: the laps of every run
+
+
+#: The laps of one run, in driving order.
+Run = Sequence[rules.Lap]
 
 
 def now() -> datetime:
@@ -70,19 +77,26 @@ class League:
         self._clock = clock
 
     @classmethod
-    def create(cls, folder: Path, settings: RaceSettings, clock: Callable[[], datetime] = now) -> Self:
-        """Make a league whose first race has these settings.
+    def create(
+        cls, folder: Path, settings: RaceSettings, clock: Callable[[], datetime] = now, *, seed: int = 0
+    ) -> Self:
+        """Make a league whose first race has these settings; the seeds of a submission's runs follow from `seed`.
 
         Raises:
             LeagueError: there already is one, or the folder cannot be written.
             TrackError: the race's track does not exist.
         """
-        Store.create(folder, _new_race(FIRST_RACE, settings, clock()))
+        Store.create(folder, _new_race(FIRST_RACE, settings, seed, clock()))
         return cls(folder, clock)
 
-    def create_race(self, name: str, settings: RaceSettings) -> RaceView:
-        """Add a race. Raises `LeagueError` if the name is taken, `TrackError` if there is no such track."""
-        race = _new_race(name, settings, self._clock())
+    def create_race(self, name: str, settings: RaceSettings, *, seed: int = 0) -> RaceView:
+        """Add a race.
+
+        Raises:
+            LeagueError: the name is taken, or a setting is one that nothing keeps to yet.
+            RacerError: there is no such track, randomisation, car or obstacle, or the simulator cannot do it.
+        """
+        race = _new_race(name, settings, seed, self._clock())
         with self.store.writing() as session:
             if session.scalar(select(Race).where(Race.key == race.key)):
                 raise LeagueError(f"race {race.name!r} already exists")
@@ -100,7 +114,7 @@ class League:
         query = select(Race, counted.c.racers, counted.c.submissions).outerjoin(counted).order_by(Race.id)
         with self.store.reading() as session:
             return tuple(
-                RaceView(race.name, race.settings, race.created_at, racers or 0, submissions or 0)
+                RaceView(race.name, race.settings, race.seeds, race.created_at, racers or 0, submissions or 0)
                 for race, racers, submissions in session.execute(query)
             )
 
@@ -191,34 +205,57 @@ class League:
             session.flush()
             return _view(submission)
 
-    def _drive(self, claimed: SubmissionView, evaluate: Evaluate) -> tuple[Status, str | None, Sequence[rules.Lap]]:
+    def _drive(self, claimed: SubmissionView, evaluate: Evaluate) -> tuple[Status, str | None, Sequence[Run]]:
         """Drive a submission; whatever goes wrong is its result, so that the next one gets its turn."""
-        settings = self.race(claimed.race).settings
+        race = self.race(claimed.race)
         try:
-            laps = evaluate(self.store.bundle(claimed.bundle_sha256), settings, settings.seed)
+            bundle = self.store.bundle(claimed.bundle_sha256)
+            runs = [evaluate(bundle, race.settings, seed) for seed in race.seeds]
         except (BundleError, MetadataError) as error:
             return Status.REJECTED, str(error), ()
         except Exception as error:  # noqa: BLE001 -- one submission must not stop the others
             return Status.ERROR, f"{type(error).__name__}: {error}", ()
-        finished = rules.score(laps, settings.ranking, settings.minimum_laps).time_ms is not None
-        return Status.SCORED if finished else Status.DNF, None, laps
+        scores = [race.settings.score(run) for run in runs]
+        finished = scores[rules.median_run(scores)].time_ms is not None
+        return Status.SCORED if finished else Status.DNF, None, runs
 
-    def _finish(self, number: int, status: Status, reason: str | None, laps: Sequence[rules.Lap]) -> SubmissionView:
+    def _finish(self, number: int, status: Status, reason: str | None, runs: Sequence[Run]) -> SubmissionView:
         """Write a result, whole or not at all."""
         with self.store.writing() as session:
             submission = session.scalars(select(Submission).where(Submission.id == number)).one()
             submission.status, submission.reason, submission.finished_at = status, reason, self._clock()
-            submission.laps = [Lap(seed=submission.race.seed, **vars(lap)) for lap in laps]
+            submission.laps = [
+                Lap(run=i, seed=seed, **vars(lap))
+                for i, (seed, run) in enumerate(zip(submission.race.seeds, runs, strict=False))
+                for lap in run
+            ]
             session.flush()
             return _view(submission)
 
 
-def _new_race(name: str, settings: RaceSettings, created_at: datetime) -> Race:
-    race = Race(name=race_name(name), key=same_name(race_name(name)), created_at=created_at)
-    for setting, value in vars(settings).items():
-        setattr(race, setting, value)
-    race.track = known_track(settings.track)
-    return race
+#: What a race can say and nothing here keeps to yet, and what it must be until then.
+NOT_YET: Mapping[str, Any] = {
+    "format": RaceFormat.CLASSIC,
+    "opens_at": None,
+    "closes_at": None,
+    "private": False,
+    "division": None,
+    "region": None,
+}
+
+
+def _new_race(name: str, settings: RaceSettings, seed: int, created_at: datetime) -> Race:
+    whole("seed", seed, 0, 2**63 - 1)
+    for setting, only in NOT_YET.items():
+        if getattr(settings, setting) != only:
+            raise LeagueError(
+                f"{setting} is {getattr(settings, setting)}, but no league keeps to that yet; leave it out"
+            )
+    if settings.grid > 1:
+        raise LeagueError(f"race type is {settings.race_type}, but a league drives one racer at a time yet")
+    check_drivable(settings)
+    key = same_name(race_name(name))
+    return Race(name=race_name(name), key=key, settings=located(settings), seed=seed, created_at=created_at)
 
 
 def _racer(session: Session, name: str, created_at: datetime) -> Racer:
@@ -228,12 +265,28 @@ def _racer(session: Session, name: str, created_at: datetime) -> Racer:
 
 
 def _check_allowance(session: Session, submission: Submission) -> None:
+    """Whether the racer may submit once more; a day is one of UTC."""
     race, racer = submission.race, submission.racer
-    made = select(func.count(Submission.id)).where(
-        Submission.race_id == race.id, Submission.racer_id == racer.id, Submission.status.in_(COUNTED)
+    mine = select(func.count(Submission.id)).where(Submission.race_id == race.id, Submission.racer_id == racer.id)
+    counted, midnight = (
+        mine.where(Submission.status.in_(COUNTED)),
+        submission.submitted_at.replace(hour=0, minute=0, second=0, microsecond=0),
     )
-    if race.max_submissions is not None and session.scalars(made).one() >= race.max_submissions:
-        raise LeagueError(f"racer {racer.name!r} has used all {race.max_submissions} submissions to {race.name!r}")
+    for most, made, says in (
+        (race.settings.max_submissions, counted, "has used all {} submissions"),
+        (
+            race.settings.max_submissions_a_day,
+            counted.where(Submission.submitted_at >= midnight),
+            "has used all {} submissions of today",
+        ),
+        (
+            race.settings.max_in_flight,
+            mine.where(Submission.status.in_(IN_FLIGHT)),
+            "may have {} queued or running at a time",
+        ),
+    ):
+        if most is not None and session.scalars(made).one() >= most:
+            raise LeagueError(f"racer {racer.name!r} {says.format(most)} to {race.name!r}")
 
 
 def _put_back(session: Session, status: Status) -> int:
@@ -246,8 +299,10 @@ def _put_back(session: Session, status: Status) -> int:
 
 
 def _view(submission: Submission) -> SubmissionView:
-    laps = tuple(lap.driven for lap in submission.laps)
     race, driven = submission.race, submission.status in DRIVEN
+    runs = [tuple(lap.driven for lap in submission.laps if lap.run == i) for i in range(race.settings.runs)]
+    scores = [race.settings.score(run) for run in runs]
+    median = rules.median_run(scores)
     return SubmissionView(
         id=submission.id,
         race=race.name,
@@ -258,6 +313,7 @@ def _view(submission: Submission) -> SubmissionView:
         submitted_at=submission.submitted_at,
         started_at=submission.started_at,
         finished_at=submission.finished_at,
-        score=rules.score(laps, race.ranking, race.minimum_laps) if driven else None,
-        laps=laps,
+        score=scores[median] if driven else None,
+        laps=runs[median],
+        runs=tuple(runs) if driven else (),
     )

@@ -15,6 +15,7 @@ from racer_env.errors import RacerError
 from racer_env.kernel import Floats, Ints, records
 from racer_env.metadata import ModelMetadata
 from racer_env.race import EVALUATION, Race, Status
+from racer_env.randomisation import NONE, Randomisation
 from racer_env.reward import RewardFunction
 from racer_env.sensors import Sensor, find_sensors
 from racer_env.simulator import Observations, Simulator, Step
@@ -97,6 +98,7 @@ def race(
     car: Car | None = None,
     watch: Watch | None = None,
     reward: RewardFunction | None = None,
+    randomisation: Randomisation = NONE,
 ) -> RaceResult:
     """Drive a race alone.
 
@@ -109,12 +111,14 @@ def race(
         car: the car to drive instead.
         watch: called after every reset (with None) and step, to record or show it.
         reward: what `watch` is told of rewards; without one they are 0. It changes nothing else.
+        randomisation: what differs from seed to seed.
 
     Returns:
         Every lap in order, and the one at whose end the run was over before the line. Without `Race.continuous`
         every lap is an attempt of its own, driven whatever became of those before.
     """
-    return heat([Entry(driver, metadata, car)], track, rules, seed, watch=watch, reward=reward)[0]
+    entry = Entry(driver, metadata, car)
+    return heat([entry], track, rules, seed, watch=watch, reward=reward, randomisation=randomisation)[0]
 
 
 def heat(
@@ -125,6 +129,7 @@ def heat(
     *,
     watch: Watch | None = None,
     reward: RewardFunction | None = None,
+    randomisation: Randomisation = NONE,
 ) -> list[RaceResult]:
     """Drive a race of up to eight drivers on one track, who see each other and can run into each other.
 
@@ -135,6 +140,7 @@ def heat(
         seed: of everything random.
         watch: called after every reset (with None) and step.
         reward: what `watch` is told of rewards, with a copy for each entry.
+        randomisation: what differs from seed to seed, and from car to car.
 
     Returns:
         The result of each entry. Whoever has finished or is out leaves the track; the others drive on.
@@ -146,7 +152,16 @@ def heat(
     cars = [entry.car or entry.metadata.car for entry in entries]
     rules = replace(rules, cars=len(entries))
     actions = entries[0].metadata.actions
-    simulator = Simulator(track, cars, rules, tuple(sensors.values()), reward, seed=seed, actions=actions)
+    simulator = Simulator(
+        track,
+        cars,
+        rules,
+        tuple(sensors.values()),
+        reward,
+        seed=seed,
+        actions=actions,
+        randomisation=randomisation,
+    )
     laps: list[list[LapResult]] = [[] for _ in entries]
     ticks = np.zeros(len(entries), np.int64)
     for _ in range(1 if rules.continuous else rules.laps):

@@ -2,8 +2,8 @@
 
 Times are seconds of simulated time, kept as whole control periods so that they add up exactly; lap times are whole
 milliseconds, with the moment of crossing the line interpolated between two control periods (the original rounds up
-to the next camera frame, and so does an open track here, behind whose end nothing is measured). Rules and their
-order: those of the original's ``markov/reset/rules`` and ``rollout_agent_ctrl.py``.
+to the next camera frame, and so do the clock "frame" and an open track, behind whose end nothing is measured). Rules
+and their order: those of the original's ``markov/reset/rules`` and ``rollout_agent_ctrl.py``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from racer_env.geometry import Geometry
 from racer_env.kernel import Bools, Ints, Records, kernel
 from racer_env.obstacles import Bots, Obstacles
 from racer_env.placement import put_at_start, put_back, put_beside
+
+#: When a lap ends: as the line is crossed, or, as in the original, with the control period in which it is.
+CLOCKS = ("line", "frame")
 
 MOST_CARS = 8  #: race cars in one world, as in the original's ``F1`` races
 
@@ -51,6 +54,7 @@ class Race:
 
     laps: int = 1  #: to complete
     continuous: bool = False  #: one flying run of `laps` laps instead of separate starts
+    clock: str = "line"  #: of `CLOCKS`: when a lap ends
     resets: int = 0  #: how many events put the car back on the track before one ends the run
     off_track_penalty: float = 2.0  #: s, standing still after leaving the track
     collision_penalty: float = 5.0  #: s, after running into something
@@ -70,6 +74,8 @@ class Race:
     def __post_init__(self) -> None:
         if self.laps < 1:
             raise RacerError(f"a race needs at least 1 lap, not {self.laps}")
+        if self.clock not in CLOCKS:
+            raise RacerError(f"no clock is called {self.clock!r}; {nearest(self.clock, CLOCKS)}")
         if self.resets < 0:
             raise RacerError(f"resets must be 0 or more, not {self.resets}")
         for name in ("off_track_penalty", "collision_penalty", "reversed_penalty", "immobilized_penalty", "time_limit"):
@@ -99,6 +105,7 @@ class Race:
         return Rules(
             self.laps,
             self.continuous,
+            self.clock == "frame",
             self.resets,
             periods(self.off_track_penalty),
             periods(self.collision_penalty),
@@ -149,6 +156,7 @@ class Rules(NamedTuple):
 
     laps: int
     continuous: bool
+    by_frame: bool
     resets: int
     off_track_penalty: int
     collision_penalty: int
@@ -322,7 +330,7 @@ def _count_streaks(m: Records, e: Records) -> None:
 def _complete_lap(e: Records, uncut: float, rules: Rules) -> None:
     """Take the time of a lap; one that a penalty held up at the line ends with the penalty."""
     before = e.previous_progress
-    share = (100.0 - before) / (uncut - before) if before < 100.0 else 1.0
+    share = (100.0 - before) / (uncut - before) if before < 100.0 and not rules.by_frame else 1.0
     crossing = e.steps - 2 + share  # control periods; the pose of step k is that of time k - 1
     e.lap_milliseconds = round((crossing - e.lap_start) * 1000.0 / CONTROL_RATE)
     e.lap_start = crossing

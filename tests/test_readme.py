@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
+from dataclasses import fields
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,10 @@ import pytest
 from typer.testing import CliRunner
 
 import tracks
+from league.presets import PRESETS
+from league.race_file import race_of
+from league.races import RaceSettings
+from league.traffic import BotCars, Boxes
 from racer_env.car import CARS
 from racer_env.cli import GROUP, app
 from racer_env.params import PARAMS
@@ -66,6 +72,32 @@ def test_sensors_cars_examples_and_tracks_are_all_described() -> None:
         assert f"`{example}`" in README
     for name in tracks.names():
         assert f"(tracks/thumbnails/{name}.png)" in README
+
+
+def test_the_settings_and_presets_of_races_are_those_of_the_code() -> None:
+    rows = re.findall(r"^\| `([a-z_]+)` \| (.*?) \| .* \|$", README.split("| setting | default | what |")[1], re.M)
+    told = {name: default.strip("`") for name, default in rows[: len(fields(RaceSettings))]}
+    assert told == {f.name: _shown(f.default) for f in fields(RaceSettings)}
+    for table, kind in (("obstacles", Boxes), ("bots", BotCars)):
+        (row,) = re.findall(rf"^\| `{table}` \|  \| a table: (.*) \|$", README, re.M)
+        assert set(re.findall(r"`([a-z_]+)`", row)) == {f.name for f in fields(kind)}
+    presets = re.findall(r"^\| `([a-z_0-9]+)` \| .* \| (.*) \| (\d+) \| (\d+) s, (\d+) s \|$", README, re.M)
+    assert {name: tuple(rest) for name, *rest in presets} == {
+        name: (p.ranking.replace("_", " "), str(p.laps), f"{p.off_track_penalty:g}", f"{p.collision_penalty:g}")
+        for name, p in PRESETS.items()
+    }
+
+
+def test_the_race_file_of_the_readme_is_a_race() -> None:
+    (text,) = re.findall(r"```toml\n(preset = .*?)```", README, re.S)
+    race = race_of(tomllib.loads(text))
+    assert (race.track, race.boxes, race.max_submissions) == ("hairpin", Boxes(count=4, random=True), None)
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, bool):
+        return str(default).lower()
+    return "" if default is None else f"{default:g}" if isinstance(default, int | float) else str(default)
 
 
 def test_every_picture_and_folder_of_the_readme_exists() -> None:

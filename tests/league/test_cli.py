@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A league, where the command looks for it."""
-    League.create(tmp_path / "league", RaceSettings(laps=1, resets=0, max_submissions=2))
+    League.create(tmp_path / "league", RaceSettings(laps=1, resets=0, runs=1, max_submissions=2))
     monkeypatch.setenv("RACER_LEAGUE", str(tmp_path / "league"))
     monkeypatch.setenv("COLUMNS", "160")
     return tmp_path / "league"
@@ -121,7 +121,7 @@ def test_create_takes_every_setting() -> None:
     times = "--seed 7 --off-track-penalty 2.5 --collision-penalty 1 --time-limit 0 --max-submissions 0"
     shown("create", "Averages", *options.split(), *times.split())
     race = listed("races")[1]
-    assert {key: race[key] for key in race if key != "created_at"} == {
+    expected = {
         "name": "Averages",
         "track": "hairpin",
         "reverse": True,
@@ -134,10 +134,11 @@ def test_create_takes_every_setting() -> None:
         "collision_penalty": 1.0,
         "time_limit": None,
         "max_submissions": None,
-        "seed": 7,
+        "seeds": [7, 8, 9, 10, 11],
         "racers": 0,
         "submissions": 0,
     }
+    assert {key: race[key] for key in expected} == expected
     assert "average of 2 in a row" in shown("races")
 
 

@@ -52,7 +52,7 @@ def drained(league: League) -> Counter[int]:
 @pytest.fixture
 def league(tmp_path: Path, bundle: Callable[[int], Path]) -> League:
     """A league with twelve queued submissions."""
-    made = League.create(tmp_path / "league", RaceSettings())
+    made = League.create(tmp_path / "league", RaceSettings(runs=1))
     for i in range(12):
         made.submit(bundle(i % 3), None, f"racer {i}")
     return made

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from pathlib import Path
+from datetime import timedelta
+from itertools import groupby
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from league.rules import Entry, Lap, Ranking, Score, Standing, score, standings
-
-BOARDS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "leaderboards_2021"
-START = datetime(2026, 1, 1, tzinfo=UTC)
-RANKINGS = {
-    "BEST_LAP_TIME": Ranking.BEST_LAP,
-    "TOTAL_TIME": Ranking.TOTAL_TIME,
-    "AVG_LAP_TIME": Ranking.AVERAGE_LAP,
-}
+from league.rules import Entry, Lap, Ranking, Score, Standing, among, median_run, score, standings
+from tests.league.boards import (
+    NOT_FINISHED,
+    START,
+    board,
+    dnf,
+    finished,
+    needs_published,
+    published_board,
+    published_index,
+    published_laps,
+    published_rows,
+    scores,
+)
 
 lap_values = st.builds(
     Lap,
@@ -40,19 +43,6 @@ def driven(*times: int, off_tracks: Sequence[int] = ()) -> list[Lap]:
         Lap(i + 1, abs(t), 100.0 if t >= 0 else 40.0, off_track_count=n)
         for i, (t, n) in enumerate(zip(times, counts, strict=True))
     ]
-
-
-def finished(time_ms: int) -> Score:
-    return Score(time_ms, 100.0, 1, 0)
-
-
-def dnf(progress: float) -> Score:
-    return Score(None, progress, 0, 0)
-
-
-def board(*scores: tuple[str, Score]) -> tuple[Standing, ...]:
-    """The board of submissions made one second after the other."""
-    return standings(Entry(racer, i, START + timedelta(seconds=i), made) for i, (racer, made) in enumerate(scores))
 
 
 def places(made: Sequence[Standing]) -> list[tuple[str, str]]:
@@ -103,6 +93,14 @@ def test_off_tracks_are_those_of_the_laps_that_count() -> None:
     assert score(driven(-9000, off_tracks=[3]), Ranking.BEST_LAP, 1).off_track_count == 3
 
 
+def test_with_a_flying_start_the_lap_before_the_line_counts_for_nothing_but_a_dnfs_distance() -> None:
+    laps = driven(7000, 9000, 8000, off_tracks=[2, 1, 0])
+    assert score(laps, Ranking.TOTAL_TIME, 2, flying_start=True) == Score(17_000, 200.0, 2, 1)
+    assert score(laps, Ranking.BEST_LAP, 3, flying_start=True) == Score(None, 300.0, 2, 3)
+    assert score(driven(-7000), Ranking.BEST_LAP, 1, flying_start=True) == Score(None, 40.0, 0, 0)
+    assert score([], Ranking.BEST_LAP, 1, flying_start=True) == Score(None, 0.0, 0, 0)
+
+
 @given(lap_lists, st.integers(1, 4))
 def test_best_is_at_most_average_is_at_most_total(laps: list[Lap], minimum: int) -> None:
     order = (Ranking.BEST_LAP, Ranking.AVERAGE_LAP, Ranking.TOTAL_TIME)
@@ -120,6 +118,42 @@ def test_a_slower_lap_never_improves_a_score(
     slower = [*laps]
     slower[i] = Lap(1, laps[i].time_ms + 5000, laps[i].completion_percentage)
     assert score(laps, ranking, minimum).order <= score(slower, ranking, minimum).order
+
+
+def test_of_an_odd_number_of_runs_the_middle_one_counts() -> None:
+    assert median_run([finished(9000), finished(7000), finished(8000)]) == 2
+    assert median_run([finished(9000)]) == 0
+
+
+def test_of_an_even_number_of_runs_the_worse_of_the_middle_two_counts() -> None:
+    assert median_run([finished(9000), finished(7000), finished(8000), finished(6000)]) == 2
+
+
+def test_who_does_not_finish_half_of_the_runs_does_not_finish() -> None:
+    assert median_run([finished(9000), dnf(50.0), finished(8000)]) == 0
+    assert median_run([dnf(60.0), dnf(50.0), finished(8000)]) == 0
+    assert median_run([finished(8000), dnf(90.0)]) == 1
+
+
+def test_of_equal_runs_the_first_counts() -> None:
+    assert median_run([finished(9000), finished(8000), finished(8000)]) == 1
+
+
+runs = st.lists(st.one_of(st.integers(1, 20).map(finished), st.integers(0, 20).map(dnf)), min_size=1, max_size=9)
+
+
+@given(runs)
+def test_more_than_half_of_the_runs_are_as_good_as_the_one_that_counts(made: list[Score]) -> None:
+    counted = made[median_run(made)]
+    assert sum(s.order <= counted.order for s in made) * 2 > len(made)
+    assert sum(s.order < counted.order for s in made) * 2 <= len(made)
+
+
+@given(runs, st.data())
+def test_a_better_run_never_makes_a_submission_worse(made: list[Score], data: st.DataObject) -> None:
+    i = data.draw(st.integers(0, len(made) - 1))
+    better = [*made[:i], finished(0), *made[i + 1 :]]
+    assert better[median_run(better)].order <= made[median_run(made)].order
 
 
 def test_a_lap_counts_every_way_of_being_put_back() -> None:
@@ -147,6 +181,11 @@ def test_equal_scores_share_the_position_earlier_submission_first_and_the_next_i
     assert places(made) == [("1", "bob"), ("=2", "ann"), ("=2", "cy"), ("4", "di")]
 
 
+def test_it_is_the_moment_that_orders_equal_scores_and_not_the_number() -> None:
+    entries = [Entry("bob", 1, START + timedelta(seconds=9), finished(9000)), Entry("ann", 2, START, finished(9000))]
+    assert places(standings(entries)) == [("=1", "ann"), ("=1", "bob")]
+
+
 def test_at_the_same_moment_the_lower_submission_number_is_first() -> None:
     made = standings([Entry("bob", 2, START, finished(9000)), Entry("ann", 1, START, finished(9000))])
     assert places(made) == [("=1", "ann"), ("=1", "bob")]
@@ -160,9 +199,6 @@ def test_dnfs_stand_below_every_finisher_further_progress_first_and_have_no_gap(
 
 def test_an_empty_race_has_an_empty_board() -> None:
     assert standings([]) == ()
-
-
-scores = st.one_of(st.integers(1, 20).map(finished), st.integers(0, 20).map(dnf))
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), scores), max_size=30), st.randoms())
@@ -183,43 +219,55 @@ def test_racers_share_a_position_exactly_if_their_scores_are_equal(made: list[tu
         assert s.tied == (len(equal) > 1)
 
 
-def published_boards() -> list[dict[str, str]]:
-    if not BOARDS.is_dir():
-        return []
-    with (BOARDS / "index.csv").open(newline="") as index:
-        return list(csv.DictReader(index))
+def test_some_of_a_board_are_ranked_among_themselves() -> None:
+    made = board(("ann", finished(8000)), ("bob", finished(9000)), ("cy", finished(9000)), ("bob", finished(9500)))
+    chosen = among(made, {"bob", "cy"})
+    assert [(s.place, s.racer, s.gap_ms, s.submissions) for s in chosen] == [("=1", "bob", 0, 2), ("=1", "cy", 0, 1)]
 
 
-def laps_of(row: dict[str, str]) -> list[Lap]:
-    """Laps that have the best and the total time of a published row."""
-    count = int(row["LapCount"])
-    if count == 0:
-        return [Lap(1, 180_000, float(2**63 - 1 - int(row["RankingScore"])))]
-    best, total = int(float(row["BestLapTime"])), int(float(row["TotalLapTime"]))
-    if count == 1:
-        return driven(best)
-    rest, others = total - best, count - 1
-    return driven(best, *[rest // others] * (others - 1), rest - rest // others * (others - 1))
+def test_a_finisher_may_be_as_slow_as_a_day_is_long() -> None:
+    made = board(("ann", dnf(299.9)), ("bob", finished(86_400_000)), ("cy", finished(86_000_000)))
+    assert places(made) == [("1", "cy"), ("2", "bob"), ("3", "ann")]
 
 
-@pytest.mark.skipif(not BOARDS.is_dir(), reason="the published boards are not here")
-@pytest.mark.parametrize("race", published_boards(), ids=lambda race: race["file"][:10])
+def test_the_average_of_all_laps_is_the_total_over_their_number_rounded_down() -> None:
+    laps = driven(9000, 8000, 8001)
+    total, average = (score(laps, ranking, 3).time_ms for ranking in (Ranking.TOTAL_TIME, Ranking.AVERAGE_LAP))
+    assert (total, average) == (25_001, 8333)
+
+
+def test_each_submission_of_a_racer_is_scored_alone() -> None:
+    first, second = driven(9000, -10, 9000), driven(8000, 9500, 9500)
+    made = board(("ann", score(first, Ranking.AVERAGE_LAP, 2)), ("ann", score(second, Ranking.AVERAGE_LAP, 2)))
+    assert made[0].entry.score.time_ms == 8750
+
+
+@needs_published
+@pytest.mark.parametrize("race", published_index(), ids=lambda race: race["file"][:10])
 def test_a_published_board_comes_out_with_its_scores_and_its_order(race: dict[str, str]) -> None:
-    with (BOARDS / race["file"]).open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    ranking, minimum = RANKINGS[race["timing_method"]], int(race["minimum_laps"])
-    entries = []
-    for i, row in enumerate(rows):
-        made = score(laps_of(row), ranking, minimum)
-        best = min(int(row["RankingScore"]), 2**62)
-        assert made.time_ms == (best if best < 2**62 else None)
-        at = datetime.fromtimestamp(int(row["SubmissionTime"]) / 1000, UTC)
-        entries.append(Entry(row["Racer"], i, at, made))
-    ranked = standings(entries)
-    published = [int(rows[s.entry.submission]["Rank"]) for s in ranked]
-    tied = {s.position for s in ranked if s.tied}
-    for a, b in pairwise(range(len(ranked))):
-        assert published[a] < published[b] or ranked[a].position == ranked[b].position
-    assert [s.position for s in ranked if s.position not in tied] == [
-        p for s, p in zip(ranked, published, strict=True) if s.position not in tied
-    ]
+    rows, made = published_rows(race["file"]), published_board(race["file"])
+    assert len(made) == len(rows) == int(race["entrants"])
+    published = {row["Racer"]: row for row in rows}
+    for s in made:
+        said = int(published[s.racer]["RankingScore"])
+        finished = int(published[s.racer]["LapCount"]) > 0
+        assert s.finished == finished
+        assert s.entry.score.time_ms == said if finished else s.entry.score.progress_percentage == NOT_FINISHED - said
+    for position, equals in groupby(made, key=lambda s: s.position):
+        ranks = sorted(int(published[s.racer]["Rank"]) for s in equals)
+        assert ranks == list(range(position, position + len(ranks)))
+
+
+@needs_published
+@pytest.mark.parametrize("race", published_index(), ids=lambda race: race["file"][:10])
+def test_the_published_averages_come_out_of_the_laps(race: dict[str, str]) -> None:
+    for row in published_rows(race["file"]):
+        laps = published_laps(row)
+        average = score(laps, Ranking.AVERAGE_LAP, max(int(row["LapCount"]), 1)).time_ms
+        assert average == (int(float(row["AvgLapTime"])) if int(row["LapCount"]) else None)
+
+
+@needs_published
+def test_every_published_row_of_the_season_is_checked() -> None:
+    made = [published_board(race["file"]) for race in published_index()]
+    assert (len(made), sum(map(len, made)), sum(not s.finished for b in made for s in b)) == (34, 17361, 6)

@@ -14,11 +14,12 @@ import pytest
 from league.errors import LeagueError
 from league.evaluation import Evaluate
 from league.models import Status
-from league.races import RaceSettings
-from league.rules import Lap, Ranking
+from league.races import RaceFormat, RaceSettings, RaceType
+from league.rules import Lap, Ranking, Score
 from league.service import League, SubmissionView
+from league.traffic import BotCars, Boxes
 from racer_env.bundle import Bundle
-from racer_env.errors import BundleError, MetadataError, TrackError
+from racer_env.errors import BundleError, MetadataError, RacerError, TrackError
 
 MakeBundle = Callable[[int], Path]
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -28,7 +29,7 @@ START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 def league(tmp_path: Path) -> League:
     """A league whose clock ticks once a second."""
     ticks: Iterator[datetime] = (START + timedelta(seconds=i) for i in range(10_000))
-    return League.create(tmp_path / "league", RaceSettings(max_submissions=3), clock=lambda: next(ticks))
+    return League.create(tmp_path / "league", RaceSettings(runs=1, max_submissions=3), clock=lambda: next(ticks))
 
 
 def clean(*times: int) -> Evaluate:
@@ -58,7 +59,7 @@ def contents(folder: Path) -> list[str]:
 def test_a_new_league_is_one_folder_with_one_race(league: League) -> None:
     assert contents(league.store.folder) == ["league.db"]
     assert [race.name for race in league.races()] == ["community"]
-    assert league.race().settings == RaceSettings(max_submissions=3)
+    assert league.race().settings == RaceSettings(runs=1, max_submissions=3)
     assert league.standings() == ()
 
 
@@ -68,7 +69,7 @@ def test_the_database_has_a_write_ahead_log_and_its_references_hold(league: Leag
         assert session.connection().exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
     with pytest.raises(LeagueError, match="FOREIGN KEY"), league.store.writing() as session:
         session.connection().exec_driver_sql(
-            "INSERT INTO laps VALUES (99, 0, 1, 9000, 100.0, 'lap_complete', 0, 0, 0, 0)"
+            "INSERT INTO laps VALUES (99, 0, 0, 1, 9000, 100.0, 'lap_complete', 0, 0, 0, 0)"
         )
 
 
@@ -120,10 +121,12 @@ def test_a_race_keeps_its_settings(league: League) -> None:
         collision_penalty=0.0,
         time_limit=None,
         max_submissions=None,
-        seed=2**63 - 1,
+        runs=3,
     )
-    league.create_race("Averages", settings)
-    assert League(league.store.folder).race("averages").settings == settings
+    league.create_race("Averages", settings, seed=2**63 - 1)
+    kept = League(league.store.folder).race("averages")
+    assert kept.settings == settings
+    assert kept.seeds == (2**63 - 1, 0, 1)
 
 
 def test_a_races_name_is_taken_in_upper_and_lower_case(league: League) -> None:
@@ -265,9 +268,9 @@ def test_a_result_keeps_every_lap_and_its_times_are_utc(league: League, bundle: 
     assert datetime.fromisoformat(text).replace(tzinfo=UTC) == made.submitted_at
 
 
-def test_the_driver_gets_the_races_settings_and_seed(league: League, bundle: MakeBundle) -> None:
-    settings = RaceSettings(laps=2, seed=42)
-    league.create_race("second", settings)
+def test_the_driver_gets_the_races_settings_and_seeds(league: League, bundle: MakeBundle) -> None:
+    settings = RaceSettings(laps=2, runs=2)
+    league.create_race("second", settings, seed=42)
     queued = league.submit(bundle(1), "second", "Ann")
     asked: list[tuple[str, RaceSettings, int]] = []
 
@@ -276,7 +279,7 @@ def test_the_driver_gets_the_races_settings_and_seed(league: League, bundle: Mak
         return []
 
     assert [s.status for s in results(league, evaluate)] == [Status.DNF]
-    assert asked == [(queued.bundle_sha256, settings, 42)]
+    assert asked == [(queued.bundle_sha256, settings, seed) for seed in (42, 43)]
 
 
 def test_who_does_not_qualify_is_a_dnf_below_the_others(league: League, bundle: MakeBundle) -> None:
@@ -290,6 +293,63 @@ def test_who_does_not_qualify_is_a_dnf_below_the_others(league: League, bundle: 
         ("2", "Cy", None),
         ("3", "Ann", None),
     ]
+
+
+def test_of_several_runs_the_median_counts(league: League, bundle: MakeBundle) -> None:
+    league.create_race("second", RaceSettings(laps=1, runs=3))
+    league.submit(bundle(1), "second", "Ann")
+    drives = [(Lap(1, 9000, 100.0),), (), (Lap(1, 8000, 100.0),)]
+    (made,) = results(league, lambda _, __, seed: drives[seed])
+    assert (made.status, made.score, made.laps) == (Status.SCORED, Score(9000, 100.0, 1, 0), drives[0])
+    assert made.runs == tuple(drives)
+    assert league.standings("second")[0].entry.score.time_ms == 9000
+
+
+def test_a_racer_has_so_many_submissions_a_day_and_at_a_time(league: League, bundle: MakeBundle) -> None:
+    league.create_race("second", RaceSettings(runs=1, max_submissions_a_day=2, max_in_flight=1))
+    league.submit(bundle(1), "second", "Ann")
+    with pytest.raises(LeagueError, match="'Ann' may have 1 queued or running at a time"):
+        league.submit(bundle(1), "second", "Ann")
+    results(league, clean(9000))
+    league.submit(bundle(1), "second", "Ann")
+    results(league, clean(9000))
+    with pytest.raises(LeagueError, match="'Ann' has used all 2 submissions of today"):
+        league.submit(bundle(1), "second", "Ann")
+    tomorrow = League(league.store.folder, clock=lambda: START + timedelta(hours=12))
+    assert tomorrow.submit(bundle(1), "second", "Ann").status is Status.QUEUED
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        RaceSettings(format=RaceFormat.LIVE),
+        RaceSettings(opens_at=START),
+        RaceSettings(closes_at=START),
+        RaceSettings(private=True),
+        RaceSettings(division="Pro"),
+        RaceSettings(region="EU"),
+    ],
+)
+def test_a_setting_that_no_league_keeps_to_yet_is_refused(league: League, settings: RaceSettings) -> None:
+    with pytest.raises(LeagueError, match="no league keeps to that yet"):
+        league.create_race("second", settings)
+    assert len(league.races()) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (RaceSettings(race_type=RaceType.HEAD_TO_HEAD), "one racer at a time"),
+        (RaceSettings(race_type=RaceType.HEAD_TO_BOT, bots=BotCars(speed=5.0)), "bot cars drive 0 to 4 m/s, not 5.0"),
+        (RaceSettings(randomisation="milld"), "did you mean 'mild'"),
+        (RaceSettings(car="deepracer_v7"), "did you mean 'deepracer_v6'"),
+        (RaceSettings(race_type=RaceType.OBJECT_AVOIDANCE, obstacles=Boxes(shape="box")), "no obstacle is called"),
+    ],
+)
+def test_what_the_simulator_cannot_drive_is_no_race(league: League, settings: RaceSettings, says: str) -> None:
+    with pytest.raises(RacerError, match=says):
+        league.create_race("second", settings)
+    assert len(league.races()) == 1
 
 
 def test_a_kept_bundle_that_was_changed_is_not_driven(league: League, bundle: MakeBundle) -> None:

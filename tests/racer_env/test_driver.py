@@ -13,6 +13,7 @@ from racer_env.driver import PurePursuit, RaceResult, race
 from racer_env.kernel import COMPILED
 from racer_env.metadata import ModelMetadata
 from racer_env.race import EVALUATION, Race
+from racer_env.randomisation import NONE, STRONG, Randomisation
 from racer_env.simulator import Observations, Simulator, Step
 from racer_env.track import Track, find_track
 
@@ -92,6 +93,24 @@ def test_the_lap_in_which_a_run_ends_is_told_after_the_complete_ones(oval: Track
         0,
     )
     assert result.best_ms == result.laps[0].time_ms
+
+
+def test_by_the_frame_clock_laps_end_with_control_periods_and_nothing_is_driven_otherwise(oval: Track) -> None:
+    exact, frames = (race(FollowState(1.5), oval, METADATA, replace(EVALUATION, clock=c)) for c in ("line", "frame"))
+    assert exact.driven_ms == frames.driven_ms
+    ends = np.cumsum([lap.time_ms for lap in frames.laps]) * 15 / 1000
+    assert np.allclose(ends, np.round(ends), atol=0.03)
+    assert not np.allclose(np.cumsum([lap.time_ms for lap in exact.laps]) * 15 / 1000, np.round(ends), atol=0.03)
+    early = ends * 1000 / 15 - np.cumsum([lap.time_ms for lap in exact.laps])
+    assert ((early >= -2) & (early < 69)).all()
+
+
+def test_a_randomised_race_differs_from_seed_to_seed_and_not_from_run_to_run(oval: Track) -> None:
+    def laps(seed: int, level: Randomisation) -> list[float]:
+        return seconds(race(FollowState(1.5), oval, METADATA, EVALUATION, seed, randomisation=level))
+
+    assert laps(1, NONE) == laps(2, NONE)
+    assert laps(1, STRONG) == laps(1, STRONG) != laps(2, STRONG)
 
 
 def test_time_up_ends_a_race(oval: Track) -> None:
