@@ -9,7 +9,8 @@ Two recipes are followed from the bytes of ``model.pb`` to its answers:
   the first one (``model_optimizer_node.py``). That it gives shapes by position, in an order of chance, is not followed.
 
 A car has OpenVINO 2021.1 or 2024.6, here it is whatever is installed. Sums are computed in full precision: what a
-processor has instead of a car's half precision says nothing about the car. Graphs are converted by the front end that
+processor has instead of a car's half precision says nothing about the car. Run by OpenVINO 2021.4.2's own tools, the
+same graphs differ by as much. Graphs are converted by the front end that
 ``openvino.convert_model`` calls too, but directly: that function reports its use to its makers.
 """
 

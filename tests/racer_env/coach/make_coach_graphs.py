@@ -7,12 +7,14 @@ of random weights, and frozen as DeepRacer freezes it. It needs TensorFlow 2, in
     python make_coach_graphs.py make FOLDER     writes the graphs CASE.pb and expected.json
     python make_coach_graphs.py large FOLDER    the same with layers as large as the original's
     python make_coach_graphs.py run MODEL FRAMES ANSWERS     runs a graph: .npz of inputs by name, .npy of answers
+    python make_coach_graphs.py tflite MODEL FRAMES ANSWERS  the same as the community's car does on a Raspberry Pi
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -209,6 +211,33 @@ def run(model: bytes, feeds: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.f
         return answers
 
 
+def run_lite(model: bytes, feeds: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+    """Convert a graph to TensorFlow Lite with weights in half precision, and run that frame by frame.
+
+    So does the community's car without OpenVINO (``model_optimizer_node.py``); the output's name is fixed there.
+    """
+    tf = _tensorflow()
+    with tempfile.NamedTemporaryFile(suffix=".pb") as file:
+        Path(file.name).write_bytes(model)
+        shapes = {name: [1, *values.shape[1:]] for name, values in feeds.items()}
+        output = "main_level/agent/main/online/network_1/ppo_head_0/policy"
+        make = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph
+        converter = make(file.name, list(feeds), [output], input_shapes=shapes)
+        converter.allow_custom_ops = True
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+        lite = tf.lite.Interpreter(model_content=converter.convert())
+    lite.allocate_tensors()
+    ports = {name: port["index"] for port in lite.get_input_details() for name in feeds if name in port["name"]}
+    answers = []
+    for i in range(len(next(iter(feeds.values())))):
+        for name, index in ports.items():
+            lite.set_tensor(index, feeds[name][i : i + 1])
+        lite.invoke()
+        answers.append(lite.get_tensor(lite.get_output_details()[0]["index"]))
+    return np.concatenate(answers)
+
+
 def _tensorflow() -> Any:
     import tensorflow as tf
 
@@ -220,9 +249,10 @@ def _tensorflow() -> Any:
 def main() -> None:
     """Make the graphs, or run one."""
     command, *words = sys.argv[1:]
-    if command == "run":
+    if command in ("run", "tflite"):
+        answer = run if command == "run" else run_lite
         with np.load(words[1]) as feeds:
-            np.save(words[2], run(Path(words[0]).read_bytes(), dict(feeds)))
+            np.save(words[2], answer(Path(words[0]).read_bytes(), dict(feeds)))
         return
     folder = Path(words[0])
     folder.mkdir(parents=True, exist_ok=True)

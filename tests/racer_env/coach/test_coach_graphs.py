@@ -132,11 +132,13 @@ def test_networks_as_large_as_the_originals_answer_as_in_tensorflow(tmp_path: Pa
         np.testing.assert_allclose(NetworkDriver(bundle).policy(frames(case)), expected[name], atol=1e-5)
 
 
-def tensorflow_runs(bundle: Bundle, seen: dict[str, npt.NDArray[Any]], folder: Path) -> npt.NDArray[np.float32]:
+def tensorflow_runs(
+    bundle: Bundle, seen: dict[str, npt.NDArray[Any]], folder: Path, how: str = "run"
+) -> npt.NDArray[np.float32]:
     (folder / "model.pb").write_bytes(bundle.model)
     feeds: dict[str, Any] = {node.name: seen[sensor] for sensor, node in bundle.inputs.items()}
     np.savez(folder / "frames.npz", **feeds)
-    tensorflow("run", folder / "model.pb", folder / "frames.npz", folder / "answers.npy")
+    tensorflow(how, folder / "model.pb", folder / "frames.npz", folder / "answers.npy")
     answers: npt.NDArray[np.float32] = np.load(folder / "answers.npy")
     return answers
 
@@ -150,3 +152,14 @@ def test_what_we_write_is_run_by_tensorflow_as_by_us(name: str, tmp_path: Path) 
     answers = tensorflow_runs(ours, frames(case), tmp_path)
     np.testing.assert_allclose(answers, ours.decide(frames(case)), atol=1e-5)
     np.testing.assert_allclose(answers, EXPECTED[name], atol=1e-5)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("name", ["ppo_discrete", "ppo_continuous", "ppo_lidar"])
+def test_what_we_write_is_run_by_a_car_with_tensorflow_lite(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    theirs = bundle_of(name, case)
+    ours = Bundle(theirs.metadata, policy_graph(policy_layers(theirs.graph)), name)
+    answers = tensorflow_runs(ours, frames(case), tmp_path, "tflite")
+    np.testing.assert_allclose(answers, EXPECTED[name], atol=5e-3)
+    assert np.abs(answers - EXPECTED[name]).max() > 1e-6  # half precision was really used

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import subprocess
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -105,6 +107,31 @@ def test_graphs_of_coach_are_loaded_by_every_recipe(name: str) -> None:
         return
     for agreement in engines.compare(bundle.model, bundle, frames(bundle)):
         assert agreement.difference <= agreement.allowed
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize(
+    ("actions", "sensors", "output"),
+    [
+        (FIVE, (CAMERA,), "softmax"),
+        (BOX, ("LEFT_CAMERA",), "tanh"),
+        (FIVE, ("SECTOR_LIDAR", "STEREO_CAMERAS"), "softmax"),
+    ],
+)
+def test_what_we_export_is_run_by_the_stock_cars_own_tools(
+    tmp_path: Path, actions: Any, sensors: tuple[str, ...], output: str
+) -> None:
+    if not (python := os.environ.get("RACER_STOCK_CAR", "")):
+        pytest.skip("RACER_STOCK_CAR does not name a Python 3.8 that has the car's tools (run_stock_car.py)")
+    bundle = driver(actions, sensors, output)
+    seen = frames(bundle)
+    (tmp_path / "model.pb").write_bytes(bundle.model)
+    feeds: dict[str, Any] = {node.name: seen[sensor] for sensor, node in bundle.inputs.items()}
+    np.savez(tmp_path / "frames.npz", **feeds)
+    script = Path(__file__).with_name("run_stock_car.py")
+    files = (tmp_path / name for name in ("model.pb", "frames.npz", "answers.npy"))
+    subprocess.run([python, script, *files], check=True, capture_output=True)
+    np.testing.assert_allclose(np.load(tmp_path / "answers.npy"), bundle.decide(seen), atol=HALF)
 
 
 @needs_openvino
