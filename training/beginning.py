@@ -27,9 +27,9 @@ from racer_env.sensors import find_sensors
 from racer_env.track import Track
 from racer_env.vehicle.examination import frames
 from training.model_folder import ModelFolder
-from training.networks import ARCHITECTURES, Embedder
-from training.policy_driver import read_parameters
-from training.run_folder import RunFolder
+from training.networks import ARCHITECTURES, DriverPolicy, Embedder
+from training.policy_driver import read_parameters, wrong_network
+from training.run_folder import START, RunFolder
 from training.vec_env import channel_first, observation_space_of
 
 DRIVER = ("pi_features_extractor.", "action_net.", "log_std")  #: how names of the driver's weights begin
@@ -151,6 +151,15 @@ def _require_same(bundle: Bundle, policy: Policy, embedder: Embedder, weights: W
     worst = float(np.abs(answers.numpy() - bundle.decide(seen)).max())
     if not worst <= TOLERANCE:
         raise BundleError(f"its graph computes something else than its layers say (a difference of {worst:.2g})")
+
+
+def begin(policy: DriverPolicy, run: RunFolder) -> None:
+    """Let a policy have the weights that its run begins with. Raises `RunError` if they do not fit."""
+    try:
+        weights = fitting(read_parameters(run, START)["policy"], policy.state_dict())
+        policy.load_state_dict(weights, strict=False)
+    except (KeyError, RuntimeError) as error:
+        raise wrong_network(run, START) from error
 
 
 def fitting(weights: Weights, own: Mapping[str, torch.Tensor]) -> Weights:

@@ -47,6 +47,7 @@ from training.train_options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from racer_env.race import Race
     from training.beginning import Beginning
     from training.course import Course
     from training.run_folder import RunFolder
@@ -125,8 +126,7 @@ def train(
     else:
         beginning = _beginning(bundle, clone)
         around = populated(TIME_TRIAL, race, obstacles, bots, bot_speed, lane_changes, random_places)
-        if beginning and beginning.race and not any(_given(context, name) for name in RACE_OPTIONS):
-            around = beginning.race
+        around = _around(context, beginning) or around
         folder, remarks = start.started(
             model_dir,
             track,
@@ -219,6 +219,12 @@ def _beginning(bundle: Path | None, clone: Path | None) -> Beginning | None:
     if bundle is not None and clone is not None:
         raise typer.BadParameter("begins with one driver; leave one of the two out", param_hint="--from and --clone")
     return from_run(clone) if clone is not None else from_bundle(bundle)  # type: ignore[arg-type]
+
+
+def _around(context: typer.Context, beginning: Beginning | None) -> Race | None:
+    """The race of the run that is cloned, if nothing is said of one."""
+    given = any(_given(context, name) for name in RACE_OPTIONS)
+    return None if given or beginning is None else beginning.race
 
 
 def _stop(

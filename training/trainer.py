@@ -24,7 +24,7 @@ from racer_env.reward import try_reward
 from racer_env.simulator import Simulator
 from racer_env.situations import trial
 from racer_env.timing import EXACT, ORIGINAL
-from training.beginning import fitting
+from training.beginning import begin
 from training.course import Course, Entry
 from training.networks import DriverPolicy
 from training.policy_driver import (
@@ -139,7 +139,7 @@ class Trainer:
             _load_weights(self.ppo, run)
             self.simulator.state.ticks[:] = self.course.ticks
         elif run.checkpoint(START).exists():
-            _begin(self.ppo, run)
+            begin(self.ppo.policy, run)  # type: ignore[arg-type]
         self.driver = PolicyDriver(self.ppo.policy)  # type: ignore[arg-type]
 
     def train(self, stop: Stop, report: Callable[[Report], None] = lambda _: None) -> Course:
@@ -186,7 +186,7 @@ class Trainer:
         try:
             self.ppo.train()
         finally:  # torch refuses to draw from what is not finite in words of its own
-            _require_finite(self.ppo)
+            self.ppo.require_finite()
         self.course.iterations += 1
         self._evaluated = False
         self._count_time()
@@ -337,23 +337,6 @@ def make_ppo(run: RunFolder, env: RacerVecEnv, seed: int) -> DeepRacerPPO:
             device="cpu",
             policy_kwargs={**policy_arguments(run), "optimizer_kwargs": optimizer},
         )
-
-
-def _require_finite(ppo: DeepRacerPPO) -> None:
-    """Raise `FloatingPointError` unless weights and the optimiser's moments, which are saved with them, are finite."""
-    moments = (value for state in ppo.policy.optimizer.state.values() for value in state.values())
-    for tensor in (*ppo.policy.parameters(), *moments):
-        if not bool(torch.isfinite(tensor).all()):
-            raise FloatingPointError("the network's weights are not finite numbers")
-
-
-def _begin(ppo: DeepRacerPPO, run: RunFolder) -> None:
-    """Take the weights that a run begins with."""
-    try:
-        weights = fitting(read_parameters(run, START)["policy"], ppo.policy.state_dict())
-        ppo.policy.load_state_dict(weights, strict=False)
-    except (KeyError, RuntimeError) as error:
-        raise wrong_network(run, START) from error
 
 
 def _load_weights(ppo: DeepRacerPPO, run: RunFolder) -> None:
