@@ -154,10 +154,10 @@ def preview(
 
 def _bundle(driver: Path, which: str) -> Bundle:
     """The driver of a run folder or a bundle, as the car would get it."""
-    from racer_env.bundle import Bundle
+    from training.elsewhere import is_run, open_elsewhere
 
-    if not (driver / "settings.json").is_file():
-        return Bundle.open(driver, which)
+    if not is_run(driver):
+        return open_elsewhere(driver, which)
     from training.export import bundle_of
     from training.policy_driver import load_driver
     from training.run_folder import RunFolder

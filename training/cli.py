@@ -152,12 +152,21 @@ def train(
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    run: Annotated[
+        Path, typer.Argument(help="A run folder, or a model that was trained elsewhere.", show_default=False)
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="NAME.tar.gz to write.", show_default=False)],
     which: Which = "best",
     onnx: Annotated[bool, typer.Option("--onnx", help="Also write NAME.onnx, for other tools (extra onnx).")] = False,
 ) -> None:
-    """Write a run's driver as a DeepRacer car bundle."""
+    """Write a driver as a DeepRacer car bundle: a run's, or one that was trained elsewhere, as a virtual model."""
+    from training.elsewhere import is_run
+
+    if run.exists() and not is_run(run):
+        if onnx:
+            raise typer.BadParameter("needs a run folder", param_hint="--onnx")
+        _convert(run, output, checkpoint(which))
+        return
     import torch
 
     from training.export import export as write
@@ -175,6 +184,15 @@ def export(
         file = output.with_name(f"{bundle.name}.onnx")
         differs = export_onnx(RunFolder.open(run), file, which)
         typer.echo(f"wrote {file}: ONNX Runtime differs from the run's network by {differs:.1g} at most")
+
+
+def _convert(model: Path, output: Path, which: str) -> None:
+    from racer_env.conversion import for_car
+    from training.elsewhere import open_elsewhere
+
+    made = for_car(open_elsewhere(model, which), output.name.removesuffix(".tar.gz"))
+    made.write(output)
+    typer.echo(f"wrote {output}: {made.name}, {output.stat().st_size / 1e6:.1f} MB, checked against {model}")
 
 
 def _train(

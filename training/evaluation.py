@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 
 from racer_env import driver as driving
-from racer_env.bundle import Bundle
 from racer_env.car import Car
 from racer_env.driver import Driver, RaceResult
-from racer_env.errors import BundleError
 from racer_env.kernel import Floats
 from racer_env.metadata import ModelMetadata
 from racer_env.network import NetworkDriver
@@ -23,6 +21,7 @@ from racer_env.reward import Params, RewardFunction
 from racer_env.simulator import Simulator, Step
 from racer_env.trace import TraceRow
 from racer_env.track import Track
+from training.elsewhere import is_run, open_elsewhere
 from training.policy_driver import load_driver
 from training.records import LABELS, write_evaluation
 from training.run_folder import RunFolder
@@ -44,19 +43,12 @@ class Contender:
     @classmethod
     def open(cls, path: Path, which: str = "best") -> Contender:
         """Open a run folder, or whatever else `Bundle.open` opens."""
-        if (path / "settings.json").is_file():
+        if is_run(path):
             from racer_env.car import find_car  # noqa: PLC0415
 
             run = RunFolder.open(path)
             return cls(load_driver(run, which), run.model.metadata, find_car(run.settings.car), run.track, run)
-        try:
-            bundle = Bundle.open(path, which)
-        except BundleError as error:
-            if not path.is_dir():
-                raise
-            raise BundleError(
-                f"{path} is not a run folder, and holds no driver that was trained elsewhere: {error}"
-            ) from error
+        bundle = open_elsewhere(path, which)
         return cls(NetworkDriver(bundle), bundle.metadata)
 
 

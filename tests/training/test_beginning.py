@@ -277,7 +277,22 @@ def test_a_virtual_model_races_here_from_its_folder(tmp_path: Path, shown: Shown
     assert json.loads(shown("evaluate", folder / "model" / "model_7.pb", *words))["laps"] == driven
     assert json.loads(shown("evaluate", folder, "--which", "last", *words))["laps"] == driven
     (folder / "model" / "model_7.pb").unlink()
-    assert "is not a run folder, and holds no driver" in refused("evaluate", folder, *words)
+    assert "is not a run folder, nor has it a driver" in refused("evaluate", folder, *words)
+
+
+def test_a_virtual_model_becomes_a_cars_archive(
+    tmp_path: Path, shown: Shown, refused: Shown, racer: Callable[..., Any]
+) -> None:
+    folder, output = virtual(tmp_path, "sac"), tmp_path / "sac.tar.gz"
+    assert "checked against" in shown("export", folder, "-o", output)
+    words = ("--track", "oval", "--laps", 1, "--resets", 0, "--json")
+    driven = json.loads(shown("evaluate", output, *words))["laps"]
+    assert driven == json.loads(shown("evaluate", folder, *words))["laps"]
+    assert "is good: the car loads it and drives" in shown("car", "check", output)
+    assert racer("export", folder, "-o", output, "--onnx").exit_code == 2
+    assert "letters, digits" in refused("export", folder, "-o", tmp_path / "a b.tar.gz")
+    (tmp_path / "empty").mkdir()
+    assert "holds no model" in refused("export", tmp_path / "empty", "-o", output)
 
 
 def test_a_start_that_was_damaged_is_one_sentence(exported: Path, model: MakeModel, tmp_path: Path) -> None:

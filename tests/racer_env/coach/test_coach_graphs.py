@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,13 @@ from hypothesis import strategies as st
 
 from racer_env.bundle import Bundle
 from racer_env.car import ContinuousActions, DiscreteActions
+from racer_env.conversion import for_car
 from racer_env.errors import BundleError
 from racer_env.metadata import ModelMetadata
 from racer_env.model_files import ModelFiles
 from racer_env.network import NetworkDriver
-from racer_env.policy_graph import policy_graph
-from racer_env.policy_layers import policy_layers, reordered
+from racer_env.policy_graph import PPO_POLICY, policy_graph
+from racer_env.policy_layers import policy_layers
 from tests.racer_env.coach.make_coach_graphs import CASES, LARGE, Case, frames
 
 HERE = Path(__file__).parent
@@ -59,14 +59,19 @@ def test_a_graph_of_coach_answers_as_in_tensorflow_in_numpy_and_torch(name: str)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_graph_of_coach_is_taken_apart_and_put_together_in_our_words(name: str) -> None:
+def test_a_driver_of_coach_becomes_one_that_every_car_takes_and_does_the_same(name: str, tmp_path: Path) -> None:
     case = CASES[name]
-    bundle = bundle_of(name, case)
-    policy = reordered(policy_layers(bundle.graph), case.sensors)
-    assert [embedder.sensor for embedder in policy.embedders] == list(case.sensors)
-    ours = Bundle(replace(bundle.metadata, training_algorithm="clipped_ppo"), policy_graph(policy), name)
-    np.testing.assert_allclose(ours.decide(frames(case)), EXPECTED[name], atol=1e-5)
-    assert [remark for remark in ours.check() if "Graphs of SAC" in remark] == []
+    before, seen = bundle_of(name, case), frames(case)
+    for_car(before, name).write(tmp_path / f"{name}.tar.gz")
+    after = Bundle.open(tmp_path / f"{name}.tar.gz")
+    assert after.graph.sinks == (PPO_POLICY,)
+    assert after.metadata.training_algorithm == "clipped_ppo"
+    assert [remark for remark in after.check() if "SAC" in remark] == []
+    np.testing.assert_allclose(after.actions(after.decide(seen)), before.actions(before.decide(seen)), atol=1e-5)
+    if case.algorithm == "sac":
+        np.testing.assert_allclose(after.decide(seen), np.tanh(EXPECTED[name]), atol=1e-5)
+    else:
+        np.testing.assert_allclose(after.decide(seen), EXPECTED[name], atol=1e-5)
 
 
 @st.composite
