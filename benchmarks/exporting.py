@@ -33,26 +33,31 @@ def run_of(network: str) -> RunFolder:
     return run
 
 
-def bundle_of(network: str) -> Path:
-    """Where the bundle of a network is written."""
-    return Path(ROOM.name) / f"{network}.tar.gz"
+def write(network: str) -> Path:
+    """Export the driver of a network; give its bundle."""
+    path = Path(ROOM.name) / f"{network}.tar.gz"
+    torch.set_num_threads(1)
+    export(run_of(network), path)
+    return path
+
+
+bundle_of = cache(write)  #: written once
 
 
 def export_seconds(network: str) -> Measure:
     """How long `racer export` takes once everything is loaded, with its checks."""
 
     def measure() -> float:
-        run = run_of(network)
-        torch.set_num_threads(1)
+        run_of(network)
         began = time.perf_counter()
-        export(run, bundle_of(network))
+        write(network)
         return time.perf_counter() - began
 
     return measure
 
 
 def megabytes(network: str) -> Measure:
-    """Size of a bundle that `export_seconds` has written."""
+    """Size of a bundle."""
     return lambda: bundle_of(network).stat().st_size / 1e6
 
 
@@ -77,7 +82,7 @@ def milliseconds(network: str) -> Measure:
 
 
 def rows() -> list[Row]:
-    """All figures of the car's driver file, in an order in which each finds what it needs."""
+    """All figures of the car's driver file."""
     return [
         Row("export of a compact driver, with its checks", "s", export_seconds("compact")),
         Row("its bundle", "MB", megabytes("compact")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,15 @@ def test_what_cannot_be_shown_is_refused(exported: Path, pictures: Path, refused
     assert "has the pictures of one camera only" in refused("car", "preview", lidar, "--frames", pictures, *output)
     assert "must end in .png" in refused("car", "preview", exported, "--frames", pictures, "-o", tmp_path / "a.jpg")
     assert not (tmp_path / "sheet.png").exists()
+
+
+def test_a_video_without_opencv_says_how_to_get_it(
+    exported: Path, refused: Shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    (tmp_path / "drive.mp4").write_bytes(b"")
+    sentence = refused("car", "preview", exported, "--frames", tmp_path / "drive.mp4", "-o", tmp_path / "a.png")
+    assert sentence.endswith("drive.mp4 is a video, which needs OpenCV: pip install 'racer18[car]'")
 
 
 def test_onnx_is_written_beside_the_bundle_and_answers_alike(follower: RunFolder, shown: Shown, tmp_path: Path) -> None:
