@@ -40,7 +40,7 @@ LIDAR_AS_SIMULATED: Mapping[str, Mapping[str, float]] = {
 
 #: How the car's software writes what it knows; the first one is what it takes when nothing is said.
 CAR_WORDS = {"action_space_type": ("discrete", "continuous"), "training_algorithm": ("clipped_ppo", "sac")}
-ACTION_NUMBERS = {"steering_angle", "speed", "low", "high"}
+ACTION_NUMBERS = ("steering_angle", "speed", "low", "high")
 
 #: The car computes in half precision: its largest number, and the smallest that keeps all its digits.
 HALF_MAX, HALF_TINY = float(np.finfo(np.float16).max), float(np.finfo(np.float16).tiny)
@@ -105,6 +105,9 @@ def _reach(metadata: ModelMetadata) -> float:
 def inspect_file(text: bytes) -> None:
     """Make sure that the car reads a ``model_metadata.json`` as it is written; it is stricter than the simulator.
 
+    Args:
+        text: what `ModelMetadata.parse` has read without complaint.
+
     Raises:
         BundleError: a number is a text, or a word is not written as the car's software has it.
     """
@@ -113,9 +116,13 @@ def inspect_file(text: bytes) -> None:
         if raw.get(key, words[0]) not in words:
             raise BundleError(f"{METADATA}: {key} is {raw[key]!r}, but the car knows {' and '.join(words)} only")
     space = raw["action_space"]
-    actions = enumerate(space) if isinstance(space, list) else space.items()
+    parts = list(enumerate(space) if isinstance(space, list) else space.items())
     numbers = {
-        f"action_space[{i!r}].{key}": action.get(key) for i, action in actions for key in ACTION_NUMBERS & set(action)
+        f"action_space[{i!r}].{key}": part[key]
+        for i, part in parts
+        if isinstance(part, dict)
+        for key in ACTION_NUMBERS
+        if key in part
     }
     numbers |= {f"lidar_config.{key}": value for key, value in raw.get("lidar_config", {}).items() if key in LIDAR_KEYS}
     for key, value in numbers.items():

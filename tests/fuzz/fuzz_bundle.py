@@ -20,6 +20,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import atheris
@@ -27,6 +28,7 @@ import atheris
 with atheris.instrument_imports(include=["racer_env"]):
     from racer_env.archive import pack, unpack
     from racer_env.bundle import Bundle
+    from racer_env.car import ContinuousActions
     from racer_env.errors import BundleError, MetadataError
     from racer_env.graphdef import decode, encode
     from racer_env.inspection import inspect_file, inspect_graph, inspect_metadata
@@ -65,8 +67,10 @@ def graph(data: bytes) -> None:
 
 def metadata(data: bytes) -> None:
     """Read metadata, alone and as a driver's."""
-    with suppress(MetadataError):
-        ModelMetadata.parse(data)
+    with suppress(MetadataError, BundleError):
+        read = ModelMetadata.parse(data)
+        inspect_file(data)
+        inspect_metadata(read)
     driven(SMALL, data)
 
 
@@ -123,7 +127,10 @@ def begun(corpus: Path) -> None:
         0: [file.read_bytes() for file in sorted(COACH.glob("*.pb"))],
         1: [pack(b"\x0a\x00", METADATA), plain.getvalue()],
         2: [zipped()],
-        3: [METADATA],
+        3: [
+            METADATA,
+            replace(ModelMetadata(), actions=ContinuousActions((-30.0, 30.0), (1.0, 2.0))).to_json().encode(),
+        ],
         4: [SAID],
     }
     for kind, contents in seeds.items():

@@ -186,6 +186,13 @@ def test_what_the_simulator_reads_but_the_car_does_not_is_refused(changes: dict[
         inspect_file(json.dumps(raw | changes).encode())
 
 
+def test_what_the_car_does_not_read_does_no_harm() -> None:
+    box = {"steering_angle": {"low": -1, "high": 1}, "speed": {"low": 1, "high": 2, "unit": "m/s"}, "comment": 5}
+    text = json.dumps({"action_space": box, "action_space_type": "continuous", "comment": ["mine"]})
+    ModelMetadata.parse(text)
+    inspect_file(text.encode())
+
+
 def test_a_camera_with_a_lidar_is_checked_with_both() -> None:
     rng = np.random.default_rng(10)
     camera = Embedder(CAMERA, (Convolution(rng.normal(size=(4, 1, 40, 40)) * 0.1, np.zeros(4), 50),))
