@@ -67,6 +67,8 @@ class _Reader:
         self.values: dict[str, _Value] = {}
         for node in nodes:  # each after its inputs
             self.values[node.name] = self._value(node)
+        if self.output not in self.values:
+            raise BundleError("the graph answers the same whatever it sees")
 
     def policy(self) -> Policy:
         last = self.values[self.output]
@@ -135,7 +137,10 @@ class _Reader:
             raise BundleError(f"{product} multiplies what is turned around, which no layer here does")
         if product.op == "MatMul" and product.attributes.get("transpose_b", False):
             kernel = kernel.T
-        moved = np.zeros(kernel.shape[-1], np.float32) if bias is None else np.broadcast_to(bias, kernel.shape[-1:])
+        count = kernel.shape[-1]
+        if bias is not None and bias.size not in (1, count):
+            raise BundleError(f"{node} adds {bias.shape} numbers to {count}, which no layer here does")
+        moved = np.zeros(count, np.float32) if bias is None else np.broadcast_to(bias.reshape(-1), (count,))
         step = strides(product.attributes) if product.op == "Conv2D" else None
         return _Layer(kernel, moved, activation, step), self.values[product.sources[0]]
 

@@ -116,6 +116,24 @@ def test_a_network_of_another_kind_is_refused(graph: Graph, sentence: str | None
         policy_layers(graph)
 
 
+def test_a_bias_may_be_added_as_a_row() -> None:
+    graph = policy_graph(policy())
+    bias = graph.by_name[PPO_POLICY + "_fc/bias"].attributes["value"]
+    assert isinstance(bias, np.ndarray)
+    row = changed(graph, "policy_fc/bias", attributes={"value": bias.reshape(1, -1)})
+    back = policy_layers(changed(row, "policy_fc/BiasAdd", op="AddV2"))
+    np.testing.assert_array_equal(back.head.bias, bias)
+    square = changed(graph, "policy_fc/bias", attributes={"value": np.zeros((3, 4), np.float32)})
+    with pytest.raises(BundleError, match=r"adds \(3, 4\) numbers to 4"):
+        policy_layers(changed(square, "policy_fc/BiasAdd", op="AddV2"))
+
+
+def test_a_graph_that_sees_nothing_is_refused() -> None:
+    same = Node("y", "Const", (), {"value": np.ones((1, 3), np.float32)})
+    with pytest.raises(BundleError, match="the same whatever it sees"):
+        policy_layers(Graph((same,)))
+
+
 def test_a_graph_without_layers_is_refused() -> None:
     x = Node("x", "Placeholder", (), {"dtype": DType.FLOAT, "shape": Shape((-1, 3))})
     with pytest.raises(BundleError, match="not all followed by a ReLU"):
