@@ -15,7 +15,7 @@ import numpy as np
 
 from racer_env.archive import METADATA
 from racer_env.car import ContinuousActions
-from racer_env.errors import BundleError
+from racer_env.errors import BundleError, told
 from racer_env.graph import DType, Graph, Shape
 from racer_env.metadata import DISCRETIZED, LidarConfig, ModelMetadata
 from racer_env.policy_graph import PPO_POLICY, SAC_POLICY, SENSOR_SHAPES, input_name
@@ -114,11 +114,11 @@ def inspect_file(text: bytes) -> None:
     raw = json.loads(text)
     for key, words in CAR_WORDS.items():
         if raw.get(key, words[0]) not in words:
-            raise BundleError(f"{METADATA}: {key} is {raw[key]!r}, but the car knows {' and '.join(words)} only")
+            raise BundleError(f"{METADATA}: {key} is {told(raw[key])}, but the car knows {' and '.join(words)} only")
     space = raw["action_space"]
     parts = list(enumerate(space) if isinstance(space, list) else space.items())
     numbers = {
-        f"action_space[{i!r}].{key}": part[key]
+        f"action_space[{told(i)}].{key}": part[key]
         for i, part in parts
         if isinstance(part, dict)
         for key in ACTION_NUMBERS
@@ -127,7 +127,7 @@ def inspect_file(text: bytes) -> None:
     numbers |= {f"lidar_config.{key}": value for key, value in raw.get("lidar_config", {}).items() if key in LIDAR_KEYS}
     for key, value in numbers.items():
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise BundleError(f"{METADATA}: {key} is {value!r}, but the car needs a number without quotes")
+            raise BundleError(f"{METADATA}: {key} is {told(value)}, but the car needs a number without quotes")
 
 
 def _inspect_actions(metadata: ModelMetadata) -> None:

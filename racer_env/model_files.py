@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from racer_env.archive import MAX_MEMBERS, MAX_METADATA, METADATA, installed_name, unpack
-from racer_env.errors import BundleError
+from racer_env.archive import MAX_MEMBERS, MAX_METADATA, METADATA, check_length, installed_name, unpack
+from racer_env.errors import BundleError, briefly
 from racer_env.graphdef import MAX_BYTES
 
 CHECKPOINTS = "deepracer_checkpoints.json"
@@ -130,7 +130,7 @@ def _in_zip(file: IO[bytes], path: Path, which: str) -> ModelFiles:
 
             return _choose([name for name in members if _matters(name)], read, which, _plain(path.stem))
     except DAMAGE as error:
-        raise BundleError(f"it is not a whole .zip archive: {error}") from error
+        raise BundleError(f"it is not a whole .zip archive: {briefly(error)}") from error
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -140,6 +140,7 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     out: dict[str, zipfile.ZipInfo] = {}
     for member in archive.filelist:
         name = member.filename
+        check_length(name)
         parts = name.replace("\\", "/").split("/")
         if name.startswith(("/", "\\")) or ".." in parts or re.match(r"[A-Za-z]:", name):
             raise BundleError(f"{name[:200]!r} leads out of the archive")

@@ -138,6 +138,29 @@ def test_a_missing_file_is_told_by_its_path(tmp_path: Path) -> None:
         ModelMetadata.read(tmp_path / "model_metadata.json")
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"neural_network": "N" * 10**5},
+        {"training_algorithm": ["sac"] * 10**5},
+        {"version": "9" * 4000},
+        {"sensor": {"x": "y" * 10**5}},
+        {"sensor": ["CAMERA" * 10**5]},
+        {"sensor": ["FRONT_FACING_CAMERA"] * 10**5},
+        {"sensor": ["FRONT_FACING_CAMERA"] * 9},
+        {"sensor": ["STATE"] * 9},
+        {"lidar_config": ["x" * 10**5]},
+        {"lidar_config": {"k" * 10**5: "x"}},
+        {"action_space": [{"speed" * 10**5: 1}]},
+        {"action_space": [{"steering_angle": "x" * 10**5, "speed": 1}]},
+    ],
+)
+def test_what_is_refused_does_not_fill_the_screen(raw: dict[str, Any]) -> None:
+    with pytest.raises(MetadataError) as error:
+        parse(**raw)
+    assert len(str(error.value)) < 800
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(CAMERAS + LIDARS),
     lambda inner: (

@@ -147,6 +147,7 @@ GOOD = [(member(name), content) for name, content in VIRTUAL.items()]
         ([(member("fifo", 0o010644), b"")], "link or a special file"),
         ([(member("./model/model_3.pb"), b"other")], "holds 'model/model_3.pb' twice"),
         ([(member(f"{i}.csv"), b"") for i in range(1001)], "more than 1000 files"),
+        ([(member("a" * 401), b"")], r"'a{40}'... is a name of 401 letters; at most 400"),
     ],
 )
 def test_a_zip_that_could_reach_out_or_hide_something_is_refused(
@@ -192,6 +193,18 @@ def test_a_zip_whose_files_lie_before_its_beginning_is_refused(tmp_path: Path) -
         (tmp_path / "a.zip").write_bytes(good[: end + 16] + start.to_bytes(4, "little") + good[end + 20 :])
         with pytest.raises(BundleError, match=r"not a whole \.zip archive"):
             find_model(tmp_path / "a.zip")
+
+
+def test_names_that_differ_do_not_fill_the_screen(tmp_path: Path) -> None:
+    data = bytearray(
+        in_zip(tmp_path / "a.zip", {"model/" + "n" * 390 + ".pb": b"", "model_metadata.json": b""}).read_bytes()
+    )
+    data[data.find(b"nnn") : data.find(b"nnn") + 380] = b"\n\0" * 190  # in the file's own header, not in the list
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(BundleError, match=r"not a whole .zip archive: File name in directory") as error:
+        find_model(tmp_path / "a.zip")
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 300
 
 
 def test_a_file_without_a_name_does_no_harm(tmp_path: Path) -> None:
