@@ -30,6 +30,10 @@ class BundleError(RacerError):
     """A trained-driver file that cannot be read, checked or written."""
 
 
+class ReplayError(RacerError):
+    """A replay that cannot be read, written or shown."""
+
+
 def told(value: object) -> str:
     """A value of a file as a sentence of ours tells it: not without end."""
     text = repr(value)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from racer_env import driver as driving
 from racer_env.car import Car
 from racer_env.driver import Driver, RaceResult
-from racer_env.kernel import Floats
 from racer_env.metadata import ModelMetadata
 from racer_env.network import NetworkDriver
 from racer_env.race import Race, Status
 from racer_env.recorder import TraceRecorder
+from racer_env.replay import Replay
+from racer_env.replay_recorder import ReplayRecorder
 from racer_env.reward import Params, RewardFunction
 from racer_env.simulator import Simulator, Step
 from racer_env.trace import TraceRow
@@ -57,18 +56,16 @@ class Drive:
     """A race that was driven, step by step."""
 
     result: RaceResult
-    path: Floats  #: (k, 2) m, the car's middle
-    speed: Floats  #: (k,) m/s
+    replay: Replay
     records: list[list[TraceRow]]  #: an episode each
 
 
 class _Watch:
     """Keeps every step of a race."""
 
-    def __init__(self) -> None:
-        self.path: list[tuple[float, float]] = []
-        self.speed: list[float] = []
+    def __init__(self, name: str) -> None:
         self.records: list[list[TraceRow]] = []
+        self.replays = ReplayRecorder([name])
         self._recorder: TraceRecorder | None = None
 
     def __call__(self, simulator: Simulator, step: Step | None) -> None:
@@ -77,16 +74,16 @@ class _Watch:
             self._recorder.begin([0])
         else:
             self.records += [rows for _, rows in self._recorder.add(step, simulator.chosen)]
-        m = simulator.state.motion[0]
-        self.path.append((float(m.x), float(m.y)))
-        self.speed.append(float(m.speed))
+        self.replays(simulator, step)
 
 
-def drive(contender: Contender, track: Track, race: Race, seed: int = 0, car: Car | None = None) -> Drive:
-    """Drive a race and keep every step of it."""
-    watch, reward, car = _Watch(), RewardFunction.of(centre_bands), car or contender.car
+def drive(
+    contender: Contender, track: Track, race: Race, seed: int = 0, car: Car | None = None, name: str = "driver"
+) -> Drive:
+    """Drive a race and keep every step of it; `name` is what the replay calls the driver."""
+    watch, reward, car = _Watch(name), RewardFunction.of(centre_bands), car or contender.car
     result = driving.race(contender.driver, track, contender.metadata, race, seed, car=car, watch=watch, reward=reward)
-    return Drive(result, np.array(watch.path), np.array(watch.speed), watch.records)
+    return Drive(result, watch.replays.replays()[0], watch.records)
 
 
 def centre_bands(params: Params) -> float:
@@ -95,9 +92,14 @@ def centre_bands(params: Params) -> float:
     return next((reward for share, reward in CENTRE_BANDS if distance <= share), 0.001)
 
 
-def heat(contenders: Sequence[Contender], track: Track, race: Race, seed: int = 0) -> list[RaceResult]:
-    """Drive several contenders against each other; in the order of the starting grid."""
-    return driving.heat([driving.Entry(c.driver, c.metadata, c.car) for c in contenders], track, race, seed)
+def heat(
+    contenders: Mapping[str, Contender], track: Track, race: Race, seed: int = 0
+) -> tuple[list[RaceResult], Replay]:
+    """Drive several contenders, by their names, against each other; in the order of the starting grid."""
+    entries = [driving.Entry(c.driver, c.metadata, c.car) for c in contenders.values()]
+    recorder = ReplayRecorder(tuple(contenders), [entry.metadata.sensors for entry in entries])
+    results = driving.heat(entries, track, race, seed, watch=recorder)
+    return results, recorder.replays()[0]
 
 
 def placings(results: Sequence[RaceResult]) -> list[int]:

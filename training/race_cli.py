@@ -21,12 +21,13 @@ from training.options import CarName, Reverse, Seed, Which, checkpoint, finite
 if TYPE_CHECKING:
     from racer_env.driver import RaceResult
     from racer_env.race import Race
-    from racer_env.track import Track
-    from training.evaluation import Drive
+    from racer_env.replay import Replay
 
 Penalty = Annotated[float, typer.Option(help="Seconds.", min=0.0, callback=finite)]
 Laps = Annotated[int, typer.Option(help="Laps to drive.", min=1)]
 Resets = Annotated[int, typer.Option(help="How often a car is put back before its run ends.", min=0)]
+Picture = Annotated[Path | None, typer.Option(help="Draw the drive into this .png, .gif or .mp4 file.")]
+ReplayFile = Annotated[Path | None, typer.Option(help="Keep the drive in this file, as a replay.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -54,7 +55,8 @@ def evaluate(
     seed: Seed = 0,
     resets: Resets = 15,
     reverse: Reverse = False,
-    picture: Annotated[Path | None, typer.Option(help="Write a picture of the drive to this PNG file.")] = None,
+    picture: Picture = None,
+    replay: ReplayFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Drive a race greedily, with penalties, and tell the lap times.
@@ -76,9 +78,8 @@ def evaluate(
     rules = _rules(laps, resets, off_track_penalty, collision_penalty)
     kind = race or (contender.run.race if contender.run else TIME_TRIAL)
     rules = populated(rules, kind, obstacles, bots, bot_speed, lane_changes, random_places)
-    drive = evaluation.drive(contender, where, rules, seed, car=find_car(car) if car else None)
-    if picture:
-        _draw(where, drive, driver.name, picture)
+    drive = evaluation.drive(contender, where, rules, seed, find_car(car) if car else None, _name(driver))
+    _keep(drive.replay, picture, replay)
     if contender.run:
         evaluation.keep(contender.run, drive)
     rows = evaluation.lap_dicts(drive.result)
@@ -102,6 +103,8 @@ def heat(
     resets: Resets = 15,
     seed: Seed = 0,
     reverse: Reverse = False,
+    picture: Picture = None,
+    replay: ReplayFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Race drivers against each other on one track, and tell who won.
@@ -119,8 +122,9 @@ def heat(
     rules = _rules(laps, resets, off_track_penalty, collision_penalty)
     rules = populated(rules, race, obstacles, bots, bot_speed, lane_changes, random_places)
     where = find_track(track, reverse=reverse)
-    contenders = [evaluation.Contender.open(driver) for driver in drivers]
-    results = evaluation.heat(contenders, where, rules, seed)
+    named = dict(zip(_names(drivers), map(evaluation.Contender.open, drivers), strict=True))
+    results, drive = evaluation.heat(named, where, rules, seed)
+    _keep(drive, picture, replay)
     _print_heat(where.name, [str(driver) for driver in drivers], results, evaluation.placings(results), as_json)
 
 
@@ -133,12 +137,25 @@ def _rules(laps: int, resets: int, off_track_penalty: float, collision_penalty: 
     return replace(penalties, laps=laps, resets=resets)
 
 
-def _draw(track: Track, drive: Drive, name: str, file: Path) -> None:
-    from racer_env.render import save_picture
-    from racer_env.render.lap_picture import draw_lap
+def _name(driver: Path) -> str:
+    return driver.name.removesuffix(".tar.gz") or "driver"
 
-    laps = [lap.time_ms for lap in drive.result.laps if lap.complete]
-    save_picture(draw_lap(track, drive.path, drive.speed, title=f"{name} on {track.name}", laps=laps), file)
+
+def _names(drivers: list[Path]) -> list[str]:
+    """What drivers are called; who is there twice has a number the second time."""
+    names = [_name(driver) for driver in drivers]
+    return [name if names.index(name) == k else f"{name} ({k + 1})" for k, name in enumerate(names)]
+
+
+def _keep(drive: Replay, picture: Path | None, file: Path | None) -> None:
+    if picture:
+        from racer_env.render.replay_export import export
+
+        export(drive, picture)
+    if file:
+        from racer_env.replay_file import write
+
+        write(drive, file)
 
 
 def _print_heat(track: str, names: list[str], results: list[RaceResult], order: list[int], as_json: bool) -> None:

@@ -46,10 +46,11 @@ class Scene:
         simulator: whose state is drawn, whenever `draw` is called.
         car: the followed one, of any world.
         hints: a line at the bottom of the map.
+        about: words beside the track's name; by default those of the car.
     """
 
-    def __init__(self, simulator: Simulator, car: int = 0, hints: str = ""):
-        self.simulator, self.car, self.hints = simulator, car, hints
+    def __init__(self, simulator: Simulator, car: int = 0, hints: str = "", about: str = ""):
+        self.simulator, self.car, self.hints, self.about = simulator, car, hints, about
         self.watch = Stopwatch()
         self.camera = next((s.name for s in simulator.sensors if is_camera(s)), None)
         self.lidar = next((s for s in simulator.sensors if is_lidar(s)), None)
@@ -60,7 +61,7 @@ class Scene:
 
     def draw(self) -> npt.NDArray[np.uint8]:
         """Draw the state as it is now: uint8 (600, 960, 3)."""
-        self._observe()
+        self.look()
         picture = Image.new("RGB", SIZE, palette.PANEL)
         picture.paste(self._map.whole)
         self._draw_path(picture)
@@ -76,7 +77,8 @@ class Scene:
         """Change between the camera's picture and the close-up, if there is a camera."""
         self.show_camera = self.camera is not None and not self.show_camera
 
-    def _observe(self) -> None:
+    def look(self) -> None:
+        """Take note of where the followed car is, and of its laps, as `draw` does, without drawing."""
         m, e = self.simulator.state.motion[self.car], self.simulator.state.episode[self.car]
         if e.number != self._episode or e.steps == 1:
             self._path.clear()
@@ -88,8 +90,8 @@ class Scene:
 
     def _map_of_track(self) -> TrackMap:
         cars, own = self.simulator.race.cars, self.car % self.simulator.race.cars
-        about = f"car {own + 1} of {cars}" if own else self.simulator.car.name  # rivals may be others
-        return TrackMap(self.simulator.track_of(self.car), _MAP, about, self.hints)
+        car = f"car {own + 1} of {cars}" if own else self.simulator.car.name  # rivals may be others
+        return TrackMap(self.simulator.track_of(self.car), _MAP, self.about or car, self.hints)
 
     def _draw_path(self, picture: Image.Image) -> None:
         """Draw the recent path in the colours of its speed, fading with age."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from racer_env.vehicle.camera import Picture
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
+
+_ONLY_FILES = ("-loglevel", "error", "-protocol_whitelist", "file")  #: a video must not make ffmpeg ask the network
+_PPM = ("-an", "-f", "image2pipe", "-c:v", "ppm", "-")
 
 
 def picture_names(path: Path) -> list[Path]:
@@ -30,7 +34,7 @@ def read_footage(path: Path) -> Iterator[tuple[str, Picture]]:
     """Give the pictures (h, w, 3) of a folder, a picture or a video one after the other, each with its name.
 
     Raises:
-        RacerError: there is nothing to see, or a file cannot be read, or a video without OpenCV.
+        RacerError: there is nothing to see, or a file cannot be read, or a video without the extra ``video``.
     """
     if path.is_dir():
         for file in picture_names(path):
@@ -54,19 +58,26 @@ def _read_picture(file: Path) -> Picture:
 
 
 def _read_video(file: Path) -> Iterator[tuple[str, Picture]]:
+    """Let ffmpeg write each frame as PPM: three lines of ``P6``, width and height, and 255; then the pixels."""
     try:
-        import cv2  # noqa: PLC0415
-    except ImportError as error:
-        raise RacerError(f"{file} is a video, which needs OpenCV: pip install 'racer18[car]'") from error
-    video, count = cv2.VideoCapture(str(file)), 0
-    try:
-        while True:
-            there, picture = video.read()
-            if not there:
-                break
-            yield f"frame {count}", np.ascontiguousarray(picture[..., ::-1])
-            count += 1
-    finally:
-        video.release()
+        from imageio_ffmpeg import get_ffmpeg_exe  # noqa: PLC0415 (an extra)
+
+        command = [get_ffmpeg_exe(), *_ONLY_FILES, "-i", f"file:{file}", *_PPM]
+    except (ImportError, RuntimeError) as error:
+        raise RacerError(f"{file} is a video, which needs: pip install 'racer18[video]'") from error
+    count, quiet = 0, subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet) as ffmpeg:  # noqa: S603
+        assert ffmpeg.stdout
+        try:
+            while ffmpeg.stdout.readline() == b"P6\n":
+                width, height = map(int, ffmpeg.stdout.readline().split())
+                ffmpeg.stdout.readline()
+                data = ffmpeg.stdout.read(3 * width * height)
+                if len(data) < 3 * width * height:
+                    break
+                yield f"frame {count}", np.frombuffer(data, np.uint8).reshape(height, width, 3)
+                count += 1
+        finally:
+            ffmpeg.kill()
     if not count:
         raise RacerError(f"{file} cannot be read as a video")

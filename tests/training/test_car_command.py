@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from racer_env.render.preview_sheet import CELLS
+from racer_env.render.video import write_mp4
 from racer_env.vehicle import engines
 from tests.racer_env.vehicle.test_examination import BOX, driver, written
 from training import onnx_export
@@ -102,15 +103,12 @@ def test_a_driver_is_shown_pictures_and_a_sheet_is_drawn(
 def test_a_video_and_a_single_picture_are_shown_too(
     exported: Path, pictures: Path, shown: Shown, tmp_path: Path
 ) -> None:
-    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
-    video = cv2.VideoWriter(str(tmp_path / "drive.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 15, (320, 240))
+    pytest.importorskip("imageio_ffmpeg", reason="the extra video is not installed")
     frame = np.full((240, 320, 3), 200, np.uint8)
     frame[:, 160:] = 20
-    for _ in range(CELLS + 6):
-        video.write(frame)
-    video.release()
+    write_mp4([frame] * (CELLS + 6), tmp_path / "drive.mp4", (320, 240), 15.0)
     output = ("-o", tmp_path / "sheet.png", "--json")
-    told = json.loads(shown("car", "preview", exported, "--frames", tmp_path / "drive.avi", *output))
+    told = json.loads(shown("car", "preview", exported, "--frames", tmp_path / "drive.mp4", *output))
     assert [row["steering_percent"] for row in told] == [-100.0] * (CELLS + 6)
     (row,) = json.loads(shown("car", "preview", exported, "--frames", pictures / "frame_8.png", *output))
     assert row["action"] == 2
@@ -135,13 +133,13 @@ def test_what_cannot_be_shown_is_refused(exported: Path, pictures: Path, refused
     assert not (tmp_path / "sheet.png").exists()
 
 
-def test_a_video_without_opencv_says_how_to_get_it(
+def test_a_video_without_the_extra_says_how_to_get_it(
     exported: Path, refused: Shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "cv2", None)
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     (tmp_path / "drive.mp4").write_bytes(b"")
     sentence = refused("car", "preview", exported, "--frames", tmp_path / "drive.mp4", "-o", tmp_path / "a.png")
-    assert sentence.endswith("drive.mp4 is a video, which needs OpenCV: pip install 'racer18[car]'")
+    assert sentence.endswith("drive.mp4 is a video, which needs: pip install 'racer18[video]'")
 
 
 def test_onnx_is_written_beside_the_bundle_and_answers_alike(follower: RunFolder, shown: Shown, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typer.testing import Result
 from racer_env.bundle import Bundle
 from racer_env.errors import BundleError
 from racer_env.obstacles import Bots, Obstacles
+from racer_env.replay_file import read as read_replay
 from training import export as exporting
 from training.policy_driver import load_driver
 from training.run_folder import RunFolder
@@ -184,8 +185,19 @@ def test_a_picture_of_the_drive_is_written(follower: RunFolder, shown: Shown, re
     shown("evaluate", follower.path, "--laps", 1, "--picture", tmp_path / "lap.png")
     assert (tmp_path / "lap.png").read_bytes().startswith(b"\x89PNG")
     kept = len(list(follower.path.glob("evaluation-*")))
-    assert "must end in .png" in refused("evaluate", follower.path, "--laps", 1, "--picture", tmp_path / "lap.jpg")
+    assert "end in .mp4, .gif or .png" in refused(
+        "evaluate", follower.path, "--laps", 1, "--picture", tmp_path / "lap.jpg", "--replay", tmp_path / "lap.replay"
+    )
+    assert not (tmp_path / "lap.replay").exists()
     assert len(list(follower.path.glob("evaluation-*"))) == kept
+
+
+def test_a_replay_of_the_drive_is_kept(follower: RunFolder, shown: Shown, tmp_path: Path) -> None:
+    words = ("evaluate", follower.path, "--laps", 1, "--replay", tmp_path / "lap.replay", "--json")
+    (lap,) = json.loads(shown(*words))["laps"]
+    replay = read_replay(tmp_path / "lap.replay")
+    assert replay.names == (follower.path.name,)
+    assert [one.time_ms for one in replay.laps()] == [lap["time_ms"]]
 
 
 def test_what_cannot_be_evaluated_is_refused(
@@ -333,7 +345,8 @@ def test_drivers_race_each_other_and_the_one_that_got_farther_stands_first(
     results = json.loads(shown(*words, "--json"))["results"]
     assert {row["driver"] for row in results} == {str(tmp_path / "a"), str(tmp_path / "b")}
     assert results[0]["distance"] >= results[1]["distance"]
-    assert json.loads(shown(*words, "--json"))["results"] == results
+    assert json.loads(shown(*words, "--json", "--replay", tmp_path / "heat.replay"))["results"] == results
+    assert read_replay(tmp_path / "heat.replay").names == ("a", "b")
     assert "place" in shown(*words)
 
 
