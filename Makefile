@@ -36,7 +36,7 @@ race: install
 	$(RACER) league init --league race/league --track oval
 	$(RACER) league submit race/careful.tar.gz --league race/league --racer careful
 	$(RACER) league submit race/bold.tar.gz --league race/league --racer bold
-	$(RACER) league run --league race/league
+	$(RACER) league work --drain --league race/league
 	$(RACER) evaluate race/bold.tar.gz --track oval --picture race/lap.png
 	$(RACER) league standings --league race/league
 	@echo "A picture of a lap is in race/lap.png; the drivers race/*.tar.gz run on a real DeepRacer car."

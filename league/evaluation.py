@@ -1,53 +1,108 @@
 """Drive a submission in its race: the one place where the league meets the simulator.
 
-The simulator is loaded only when something drives: a board is shown without it.
+The simulator is loaded only when something drives: a board is shown without it. A submission drives in a process of
+its own (`league.sandbox`); what is computed here is a function of the job and nothing else.
 """
 
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+import io
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
 
 from league.races import RaceSettings
 from league.rules import Lap
 from league.traffic import BotCars, Boxes
-from racer_env.bundle import Bundle
 
 if TYPE_CHECKING:
+    from racer_env.kernel import Floats
     from racer_env.obstacles import Bots, Obstacles
     from racer_env.race import Race
-
-#: Drives a bundle once in a race, under a seed; a test may put another one in its place.
-Evaluate = Callable[[Bundle, RaceSettings, int], Sequence[Lap]]
+    from racer_env.track import Track
 
 
-def evaluate(bundle: Bundle, settings: RaceSettings, seed: int) -> tuple[Lap, ...]:
-    """Drive a bundle once; the same bundle, settings and seed always give the same laps.
+@dataclass(frozen=True)
+class Run:
+    """One drive of a race under one seed."""
+
+    seed: int
+    laps: tuple[Lap, ...]
+    trace_sha256: str  #: of every step
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in a receipt."""
+        return {"seed": self.seed, "laps": [asdict(lap) for lap in self.laps], "trace_sha256": self.trace_sha256}
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A submission to drive, with everything that it takes."""
+
+    archive: bytes  #: the bundle's file
+    file_name: str
+    settings: RaceSettings
+    route: Floats  #: (p, 6) of the track
+    seeds: tuple[int, ...]
+
+
+def evaluate(job: Job) -> list[dict[str, Any]]:
+    """Drive a job's runs; always the same for the same job.
+
+    Returns:
+        The runs, as `Run.to_dict` gives them.
 
     Raises:
         BundleError, MetadataError: the bundle cannot be driven.
-        TrackError: the race's track is not there.
     """
+    from racer_env.bundle import Bundle
     from racer_env.car import find_car
-    from racer_env.driver import race as drive
     from racer_env.network import NetworkDriver
     from racer_env.randomisation import find_level
-    from racer_env.track import find_track
+    from racer_env.track import Track
+    from racer_env.trials import trials
 
-    result = drive(
+    settings = job.settings
+    different = job.seeds if settings.varied else job.seeds[:1]  # where nothing depends on a seed, one run is all
+    bundle = Bundle.read(io.BytesIO(job.archive), job.file_name)
+    made = trials(
         NetworkDriver(bundle),
-        find_track(settings.track, reverse=settings.reverse),
+        Track.from_route(job.route, settings.track, reverse=settings.reverse),
         bundle.metadata,
         simulator_race(settings),
-        seed,
+        different,
         car=find_car(settings.car) if settings.car else None,
         randomisation=find_level(settings.randomisation),
     )
-    return tuple(Lap(**{name: getattr(lap, name) for name in Lap.__dataclass_fields__}) for lap in result.laps)
+    runs = [Run(t.seed, tuple(_lap(lap) for lap in t.result.laps), t.trace_sha256) for t in made]
+    runs += [replace(runs[0], seed=seed) for seed in job.seeds[len(runs) :]]
+    return [run.to_dict() for run in runs]
+
+
+def check(archive_and_name: tuple[bytes, str]) -> str:
+    """Make sure that a bundle can drive; give its hash.
+
+    Raises:
+        BundleError, MetadataError: it cannot.
+    """
+    from racer_env.bundle import Bundle
+
+    archive, file_name = archive_and_name
+    return Bundle.read(io.BytesIO(archive), file_name).sha256
+
+
+@cache
+def _runs() -> TypeAdapter[tuple[Run, ...]]:
+    return TypeAdapter(tuple[Run, ...])
+
+
+def runs_of(values: Any) -> tuple[Run, ...]:
+    """What `evaluate` gave, as values. Raises `ValueError` if it is something else."""
+    return _runs().validate_python(values)
 
 
 def simulator_race(settings: RaceSettings) -> Race:
@@ -87,8 +142,8 @@ def _bots(bots: BotCars | None) -> Bots | None:
     return Bots(bots.count, bots.speed, bots.random, bots.least_gap, bots.lane_change is not None, **times)
 
 
-def check_drivable(settings: RaceSettings) -> None:
-    """Make sure that the simulator can drive a race.
+def check_drivable(settings: RaceSettings) -> Track:
+    """Make sure that the simulator can drive a race; give its track, driven forward.
 
     Raises:
         TrackError: there is no such track, or it cannot be used.
@@ -98,18 +153,13 @@ def check_drivable(settings: RaceSettings) -> None:
     from racer_env.randomisation import find_level
     from racer_env.track import find_track
 
-    find_track(settings.track)
+    track = find_track(settings.track)
     find_level(settings.randomisation)
     if settings.car is not None:
         find_car(settings.car)
     simulator_race(settings)
+    return track
 
 
-def located(settings: RaceSettings) -> RaceSettings:
-    """The same with the paths of files absolute, so that the race finds them from any folder."""
-    track, car = settings.track, settings.car
-    return replace(settings, track=_absolute(track), car=_absolute(car) if car else None)
-
-
-def _absolute(name: str) -> str:
-    return str(Path(name).resolve()) if Path(name).is_file() else name
+def _lap(lap: Any) -> Lap:
+    return Lap(**{name: getattr(lap, name) for name in Lap.__dataclass_fields__})

@@ -1,7 +1,9 @@
-"""What a league keeps: races, racers, submissions and the laps they drove. Times are UTC.
+"""What a league keeps. Times are UTC.
 
-Laps are kept by run and with its seed. Nothing that follows from the laps
-(scores, positions, gaps) is kept: `league.rules` makes it anew.
+A race's state follows from its times and a submission's score from its result, but scores are kept beside them, as are
+the best of each racer's submissions, so that a board is one short query. A result is the signed receipt
+(`league.receipts`), written once. Triggers in the database (`league.migrations`) keep audit entries and results from
+ever being changed or removed, and submissions from being given another racer, race or bundle.
 """
 
 from __future__ import annotations
@@ -9,13 +11,26 @@ from __future__ import annotations
 import enum
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Enum, ForeignKey, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Enum,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from league import rules
 from league.race_file import race_from_json, race_to_json
 from league.races import RaceSettings
+from league.rules import Score
 
 
 class Status(StrEnum):
@@ -26,13 +41,13 @@ class Status(StrEnum):
     SCORED = "SCORED"
     DNF = "DNF"  #: drove, but did not qualify
     REJECTED = "REJECTED"  #: its bundle cannot be driven
-    ERROR = "ERROR"  #: the organiser's side failed; not counted, and can be queued again
+    ERROR = "ERROR"  #: the organiser's side failed, several times; not counted, and can be queued again
+    WITHDRAWN = "WITHDRAWN"  #: taken back
 
 
-#: What stands on the board, and what counts against a racer's limit: not what the organiser's side failed on.
+#: What stands on the board, and what waits for a result.
 DRIVEN = (Status.SCORED, Status.DNF)
 IN_FLIGHT = (Status.QUEUED, Status.RUNNING)
-COUNTED = (*IN_FLIGHT, *DRIVEN)
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -47,7 +62,9 @@ class UTCDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """With its zone."""
-        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Settings(TypeDecorator[RaceSettings]):
@@ -68,15 +85,26 @@ class Settings(TypeDecorator[RaceSettings]):
 class Table(DeclarativeBase):
     """The base of every table."""
 
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
     type_annotation_map = {  # noqa: RUF012
         datetime: UTCDateTime,
         RaceSettings: Settings,
+        dict[str, Any]: JSON,
+        list[int]: JSON,
         enum.Enum: Enum(enum.Enum, native_enum=False, create_constraint=True, length=16),
     }
 
 
 class Race(Table):
-    """A race and its settings, which `league.races` explains."""
+    """A race: its settings, which `league.races` explains, and the times from which its state follows."""
 
     __tablename__ = "races"
 
@@ -84,13 +112,13 @@ class Race(Table):
     key: Mapped[str] = mapped_column(String(64), unique=True)  #: the name without upper and lower case
     name: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]
-    settings: Mapped[RaceSettings]
-    seed: Mapped[int] = mapped_column(BigInteger)  #: from which those of its runs follow
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """The seed of every run of a submission."""
-        return tuple((self.seed + i) % 2**63 for i in range(self.settings.runs))
+    settings: Mapped[RaceSettings]  #: without its times, which are here
+    route_sha256: Mapped[str] = mapped_column(String(64))  #: the track as it was when the settings were made
+    opens_at: Mapped[datetime | None]
+    closes_at: Mapped[datetime | None]
+    final_at: Mapped[datetime | None]
+    cancelled_at: Mapped[datetime | None]
+    seeds: Mapped[list[int] | None]  #: of the runs; secret until the race is closed
 
 
 class Racer(Table):
@@ -104,44 +132,87 @@ class Racer(Table):
     created_at: Mapped[datetime]
 
 
+class KeptBundle(Table):
+    """A driver that is kept in the league's folder."""
+
+    __tablename__ = "bundles"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)  #: of model and metadata, whatever the archive
+    archive_sha256: Mapped[str] = mapped_column(String(64), unique=True)  #: of the file as it is kept
+    size: Mapped[int] = mapped_column(BigInteger)  #: bytes
+
+
 class Submission(Table):
     """One bundle of one racer in one race."""
 
     __tablename__ = "submissions"
+    __table_args__ = (Index(None, "status", "id"), Index(None, "race_id", "racer_id", "submitted_at"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    race_id: Mapped[int] = mapped_column(ForeignKey("races.id"), index=True)
-    racer_id: Mapped[int] = mapped_column(ForeignKey("racers.id"), index=True)
-    bundle_sha256: Mapped[str] = mapped_column(String(64), index=True)
-    status: Mapped[Status] = mapped_column(index=True)
-    reason: Mapped[str | None]  #: why it was rejected, or what failed
+    race_id: Mapped[int] = mapped_column(ForeignKey("races.id"))
+    racer_id: Mapped[int] = mapped_column(ForeignKey("racers.id"))
+    bundle_sha256: Mapped[str] = mapped_column(ForeignKey("bundles.sha256"), index=True)
     submitted_at: Mapped[datetime]
+    status: Mapped[Status]
+    reason: Mapped[str | None] = mapped_column(Text)  #: why it was rejected, or what failed
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)  #: how often a worker took it
 
-    race: Mapped[Race] = relationship(lazy="joined")
-    racer: Mapped[Racer] = relationship(lazy="joined")
-    laps: Mapped[list[Lap]] = relationship(order_by="Lap.run, Lap.trial", cascade="all, delete-orphan", lazy="selectin")
+    lease: Mapped[str | None] = mapped_column(String(32))  #: of the worker that drives it
+    leased_until: Mapped[datetime | None]
 
+    score_ms: Mapped[int | None]  #: None after a DNF
+    progress_percentage: Mapped[float | None]
+    laps: Mapped[int | None]
+    off_track_count: Mapped[int | None]
+    trace_sha256: Mapped[str | None] = mapped_column(String(64), index=True)  #: how it drove, in all runs
+    copy_of: Mapped[int | None]  #: an earlier submission of another racer, the same or driving the same
+    disqualified: Mapped[str | None] = mapped_column(Text)  #: why it does not count
 
-class Lap(Table):
-    """One lap of a submission, as `league.rules.Lap` explains it."""
-
-    __tablename__ = "laps"
-
-    submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), primary_key=True)
-    run: Mapped[int] = mapped_column(primary_key=True)  #: from 0
-    seed: Mapped[int] = mapped_column(BigInteger)
-    trial: Mapped[int] = mapped_column(primary_key=True)
-    time_ms: Mapped[int]
-    completion_percentage: Mapped[float]
-    status: Mapped[str]
-    off_track_count: Mapped[int]
-    crash_count: Mapped[int]
-    immobilized_count: Mapped[int]
-    reversed_count: Mapped[int]
+    race: Mapped[Race] = relationship(lazy="raise")
+    racer: Mapped[Racer] = relationship(lazy="raise")
 
     @property
-    def driven(self) -> rules.Lap:
-        """The lap as a value."""
-        return rules.Lap(**{name: getattr(self, name) for name in rules.Lap.__dataclass_fields__})
+    def score(self) -> Score | None:
+        """What it scored, as long as it stands."""
+        if self.status not in DRIVEN or self.progress_percentage is None:
+            return None
+        return Score(self.score_ms, self.progress_percentage, self.laps or 0, self.off_track_count or 0)
+
+
+class Result(Table):
+    """The signed receipt of a submission that drove; there is never a second one."""
+
+    __tablename__ = "results"
+
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), primary_key=True, autoincrement=False)
+    receipt: Mapped[str] = mapped_column(Text)
+
+
+class Participant(Table):
+    """A racer in a race, and which submission is their best."""
+
+    __tablename__ = "participants"
+
+    race_id: Mapped[int] = mapped_column(ForeignKey("races.id"), primary_key=True, autoincrement=False)
+    racer_id: Mapped[int] = mapped_column(ForeignKey("racers.id"), primary_key=True, autoincrement=False)
+    best_id: Mapped[int | None] = mapped_column(ForeignKey("submissions.id"))
+    driven: Mapped[int] = mapped_column(default=0)  #: submissions that stand
+    removed: Mapped[str | None] = mapped_column(Text)  #: why they are not in the race any more
+
+
+class AuditEntry(Table):
+    """What an organiser did, and why. Names, not references: it outlives what it is about."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(32))
+    race: Mapped[str | None] = mapped_column(String(64), index=True)
+    racer: Mapped[str | None] = mapped_column(String(64))
+    submission: Mapped[int | None]
+    reason: Mapped[str | None] = mapped_column(Text)
+    details: Mapped[dict[str, Any] | None]

@@ -1,193 +1,250 @@
-"""The folder of a league: ``league.db`` and ``bundles/<sha256>.tar.gz``, each driver once.
+"""The folder of a league.
 
-The database is SQLite with a write-ahead log: readers never wait, writers queue up. Every write is one
-transaction that holds the write lock from its start, so what it read cannot change before it ends. A
-process that is killed leaves the last complete transaction.
+``league.toml`` names the database, ``bundles/<sha256>.tar.gz`` holds each driver once, ``tracks/<sha256>.npy`` each
+track as it was when its race was made, ``keys/signing.pem`` the key that signs receipts. A file is complete under its
+name or not there; the database never names one that is not.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import io
+import json
 import os
-import shutil
 import sqlite3
+import time
+import tomllib
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Self
 from uuid import uuid4
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
+import numpy as np
+import numpy.typing as npt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from league.database import Database
 from league.errors import LeagueError
-from league.models import Race, Table
-from racer_env.bundle import Bundle
+from league.migrations import NEWEST
+from league.receipts import new_key, public_hex, read_key
 from racer_env.errors import BundleError
 
-DATABASE, LOCK = "league.db", "run.lock"
+CONFIG, KEY = "league.toml", Path("keys/signing.pem")
+SQLITE_URL = "sqlite:///league.db"
+FOLDERS = ("bundles", "tracks", "keys", "replays")
 MAX_BUNDLE = 256 * 2**20  #: bytes; the largest of DeepRacer's networks takes 230 MB unpacked
+LEFT_BEHIND = 3600.0  #: s after which an unfinished file belongs to nobody any more
 
-
-@dataclass(frozen=True)
-class Received:
-    """A driver whose file has arrived and is good."""
-
-    bundle: Bundle
-    copy: Path
+Floats = npt.NDArray[np.float64]
 
 
 class Store:
-    """A league's folder. Nothing stays open between two uses."""
+    """A league's folder and its database."""
 
     def __init__(self, folder: Path) -> None:
         """Open a folder that `create` has made.
 
         Raises:
-            LeagueError: there is no league.
+            LeagueError: there is no league, or another version of this package made it.
         """
         self.folder = folder
-        if not (folder / DATABASE).is_file():
-            raise LeagueError(f"{folder} holds no league; make one with: racer league init --league {folder}")
-        self._engine = _engine(folder / DATABASE)
-        with self.reading() as session:
-            if not inspect(session.connection()).has_table(Race.__tablename__):
-                raise LeagueError(f"{folder / DATABASE} is not the database of a league")
+        self.database = Database(_database_url(folder), folder)
+        if self.database.file and not self.database.file.is_file():
+            raise LeagueError(f"{self.database.file} is not there, although {folder / CONFIG} names it")
+        found = self.database.revision()
+        if found is None:
+            raise LeagueError(f"{self.database} is not the database of a league")
+        if found != NEWEST:
+            raise LeagueError(
+                f"{self.database} is at revision {found}, but this version works with {NEWEST}; "
+                f"bring it there with: racer league upgrade --league {folder}"
+            )
 
     @classmethod
-    def create(cls, folder: Path, *rows: Table) -> Self:
-        """Make a new league's folder, with its first rows, all or nothing.
+    def create(cls, folder: Path, url: str = SQLITE_URL) -> Self:
+        """Make a new, empty league, all or nothing.
+
+        Args:
+            folder: is made if it is not there.
+            url: of the database: a file of the folder, or ``postgresql://...``.
 
         Raises:
-            LeagueError: there already is a league, or the folder cannot be written.
+            LeagueError: there already is a league, or the folder or the database cannot be written.
         """
-        database, unfinished = folder / DATABASE, folder / f".{DATABASE}.{os.getpid()}"
-        if database.exists():
+        if (folder / CONFIG).exists() or (folder / "league.db").exists():
             raise LeagueError(f"{folder} already holds a league")
+        database = Database(url, folder)
+        make_folders(folder)
+        with writing_files(folder, f"{folder} cannot be made a league"):
+            (folder / KEY).unlink(missing_ok=True)
+            new_key(folder / KEY)
+        make_tables(database, folder)
         try:
-            (folder / "bundles").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise LeagueError(f"{folder} cannot be made a league: {error.strerror}") from error
-        try:
-            with _sentences(unfinished), Session(_engine(unfinished)) as session, session.begin():
-                Table.metadata.create_all(session.connection())
-                session.add_all(rows)
-            unfinished.replace(database)
-        finally:
-            unfinished.unlink(missing_ok=True)
+            write(folder / CONFIG, config_of(url))
+        except LeagueError:
+            database.drop()
+            raise
         return cls(folder)
 
-    @contextmanager
-    def reading(self) -> Iterator[Session]:
-        """A view of the league as it is now."""
-        with _sentences(self.folder / DATABASE), Session(self._engine) as session:
-            yield session
+    @cached_property
+    def key(self) -> Ed25519PrivateKey:
+        """What receipts are signed with."""
+        return read_key(self.folder / KEY)
 
-    @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """One transaction: nobody else writes until it ends, and an exception undoes all of it."""
-        engine = self._engine.execution_options(writes=True)
-        with _sentences(self.folder / DATABASE), Session(engine) as session, session.begin():
-            yield session
+    @cached_property
+    def public_key(self) -> str:
+        """What they are checked with, in hexadecimal."""
+        return public_hex(self.key)
 
-    @contextmanager
-    def received(self, file: Path) -> Iterator[Received]:
-        """Copy a driver's file into the folder and check the copy, which nobody else changes; then `keep` it.
-
-        Raises:
-            BundleError: the file cannot be read or its driver cannot drive.
-        """
-        copy = self.folder / "bundles" / f".{uuid4().hex}"
-        try:
-            _copy(file, copy)
-            with copy.open("rb") as archive:
-                bundle = Bundle.read(archive, str(file))
-            yield Received(bundle, copy)
-        finally:
-            copy.unlink(missing_ok=True)
-
-    def keep(self, received: Received) -> None:
-        """Store a checked driver under its hash, unless it is there already."""
-        kept = self.bundle_path(received.bundle.sha256)
+    def keep(self, archive: bytes, sha256: str) -> None:
+        """Store a checked driver's file under its hash, unless it is there already."""
+        kept = self.bundle_path(sha256)
         if not kept.exists():
-            received.copy.replace(kept)
+            write(kept, archive)
 
-    def bundle(self, sha256: str) -> Bundle:
-        """The bundle with this hash. Raises `LeagueError` if it is not there any more as it was kept."""
+    def bundle(self, sha256: str, archive_sha256: str) -> bytes:
+        """The file of a driver. Raises `LeagueError` if it is not there any more as it was kept."""
         kept = self.bundle_path(sha256)
         try:
-            bundle = Bundle.open(kept)
-        except BundleError as error:
-            raise LeagueError(f"{kept} was good when it was submitted: {error}") from error
-        if bundle.sha256 != sha256:
-            raise LeagueError(f"{kept} has been changed since it was submitted: it is {bundle.sha256} now")
-        return bundle
+            archive = kept.read_bytes()
+        except OSError as error:
+            raise LeagueError(f"{kept} cannot be read: {error.strerror}") from error
+        if hashlib.sha256(archive).hexdigest() != archive_sha256:
+            raise LeagueError(f"{kept} has been changed since it was submitted")
+        return archive
 
     def bundle_path(self, sha256: str) -> Path:
         """Where the bundle with this hash is kept."""
         return self.folder / "bundles" / f"{sha256}.tar.gz"
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Be the only process that evaluates. The lock is the system's: who is killed gives it back.
+    def keep_route(self, route: Floats) -> str:
+        """Store a track's numbers (p, 6); give their hash."""
+        sha256 = hashlib.sha256(np.ascontiguousarray(route, "<f8").tobytes()).hexdigest()
+        kept, out = self.folder / "tracks" / f"{sha256}.npy", io.BytesIO()
+        if not kept.exists():
+            np.save(out, np.ascontiguousarray(route, "<f8"), allow_pickle=False)
+            write(kept, out.getvalue())
+        return sha256
 
-        Raises:
-            LeagueError: another process has it, or it cannot be had.
-        """
-        with ExitStack() as stack:
-            try:
-                connection = sqlite3.connect(self.folder / LOCK, timeout=0, isolation_level=None)
-                stack.enter_context(closing(connection)).execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError as error:
-                busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
-                why = "another process is evaluating submissions" if busy else f"cannot lock {LOCK}: {error}"
-                raise LeagueError(f"{self.folder}: {why}") from error
-            yield
+    def route(self, sha256: str) -> Floats:
+        """A track's numbers (p, 6). Raises `LeagueError` if they are not there any more as they were kept."""
+        kept = self.folder / "tracks" / f"{sha256}.npy"
+        try:
+            route: Floats = np.load(kept, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise LeagueError(f"{kept} cannot be read: {error}") from error
+        if hashlib.sha256(route.tobytes()).hexdigest() != sha256:
+            raise LeagueError(f"{kept} has been changed since its race was made")
+        return route
 
+    def tidy(self) -> None:
+        """Remove what processes left behind that were killed while they wrote a file."""
+        with contextlib.suppress(OSError):
+            for name in FOLDERS:
+                for file in (self.folder / name).glob(".*"):
+                    if time.time() - file.stat().st_mtime > LEFT_BEHIND:
+                        file.unlink(missing_ok=True)
 
-def _engine(database: Path) -> Engine:
-    """SQLite as the module says; `BEGIN` is ours because Python's driver would put it off."""
-    url = URL.create("sqlite", database=str(database))
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": 30})
-
-    @event.listens_for(engine, "connect")
-    def set_up(connection: sqlite3.Connection, _: Any) -> None:
-        connection.isolation_level = None
-        for pragma in ("journal_mode = WAL", "foreign_keys = ON", "synchronous = FULL"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
+    @classmethod
+    def upgraded(cls, folder: Path) -> Self:
+        """Open a league, and bring it to this version first if it is older."""
+        Database(_database_url(folder), folder).migrate()
+        return cls(folder)
 
 
-def _copy(file: Path, copy: Path) -> None:
-    """Copy a stranger's file, if it is one and not too large."""
+def read_archive(file: Path) -> bytes:
+    """Read a stranger's file, if it is one and not too large. Raises `BundleError`."""
     try:
-        source = file.open("rb")
+        with file.open("rb") as source:
+            return _read_archive(source, file)
     except OSError as error:
         raise BundleError(f"{file} cannot be read: {error.strerror}") from error
-    with source:
-        size = os.fstat(source.fileno()).st_size
-        if size > MAX_BUNDLE:
-            raise BundleError(f"{file} has {size} bytes, but a driver's file may have at most {MAX_BUNDLE}")
+
+
+def _read_archive(source: IO[bytes], file: Path) -> bytes:
+    archive = source.read(MAX_BUNDLE + 1)
+    if len(archive) > MAX_BUNDLE:
+        raise BundleError(f"{file} has more than the {MAX_BUNDLE} bytes that a driver's file may have")
+    return archive
+
+
+def write(file: Path, content: bytes) -> None:
+    """Write a file, whole or not at all. Raises `LeagueError`."""
+    unfinished = file.with_name(f".{uuid4().hex}")
+    with writing_files(file.parent, f"{file} cannot be written"):
         try:
-            with copy.open("wb") as target:
-                shutil.copyfileobj(source, target)
-                os.fsync(target.fileno())
-        except OSError as error:
-            raise LeagueError(f"{file} cannot be copied to {copy.parent}: {error.strerror}") from error
+            with unfinished.open("wb") as out:
+                out.write(content)
+                out.flush()
+                os.fsync(out.fileno())
+            unfinished.replace(file)
+        finally:
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
 
 
 @contextmanager
-def _sentences(database: Path) -> Iterator[None]:
-    """Say in a sentence what the database says in a traceback."""
+def writing_files(folder: Path, sentence: str) -> Iterator[None]:
+    """Say what went wrong with files as one sentence."""
     try:
         yield
-    except DBAPIError as error:
-        raise LeagueError(f"{database}: {error.orig}") from error
+    except OSError as error:
+        where = "" if str(folder) in sentence else f" in {folder}"
+        raise LeagueError(f"{sentence}{where}: {error.strerror or error}") from error
+
+
+def _database_url(folder: Path) -> str:
+    try:
+        settings = tomllib.loads((folder / CONFIG).read_text("utf-8"))
+        url = settings["database"]
+    except FileNotFoundError as error:
+        made = (
+            "a league of an older version, which this one cannot read"
+            if (folder / "league.db").exists()
+            else "no league"
+        )
+        raise LeagueError(f"{folder} holds {made}; make one with: racer league init --league {folder}") from error
+    except OSError as error:
+        raise LeagueError(f"{folder / CONFIG} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError) as error:
+        raise LeagueError(f'{folder / CONFIG} must hold a line such as: database = "{SQLITE_URL}"') from error
+    if not isinstance(url, str):
+        raise LeagueError(f"{folder / CONFIG}: database must be a text, not {url!r}")
+    return url
+
+
+def make_folders(folder: Path) -> None:
+    """Make the folders of a league. Raises `LeagueError`."""
+    with writing_files(folder, f"{folder} cannot be made a league"):
+        for name in FOLDERS:
+            (folder / name).mkdir(parents=True, exist_ok=True)
+
+
+def config_of(url: str) -> bytes:
+    """The content of ``league.toml``."""
+    return f"# A league; see: racer league --help\ndatabase = {json.dumps(url)}\n".encode()
+
+
+def make_tables(database: Database, folder: Path) -> None:
+    """Make the tables; SQLite's file gets its name when they are complete."""
+    if not database.file:
+        if database.revision() is not None:
+            raise LeagueError(f"{database} already holds a league")
+        database.migrate()
+        return
+    unfinished = f".{uuid4().hex}.db"
+    try:
+        with closing(sqlite3.connect(folder / unfinished)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+        made = Database(f"sqlite:///{unfinished}", folder)
+        made.migrate()
+        made.close()
+        (folder / unfinished).replace(database.file)
+    except (OSError, sqlite3.Error) as error:
+        raise LeagueError(f"{database} cannot be made: {error}") from error
+    finally:
+        for file in folder.glob(f"{unfinished}*"):
+            file.unlink()

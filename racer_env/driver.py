@@ -193,7 +193,7 @@ def _run(entries: Sequence[Entry], simulator: Simulator, laps: list[list[LapResu
         if watch:
             watch(simulator, step)
         for car in driving:
-            laps[car] += _laps(step, car, len(laps[car]) + 1)
+            laps[car] += laps_of(step, car, len(laps[car]) + 1)
         driving = [car for car in driving if not step.done[car]]
     steps: Ints = simulator.state.episode.steps.copy()
     return steps
@@ -210,7 +210,7 @@ def _actions(entries: Sequence[Entry], observations: Observations) -> npt.NDArra
     return commands
 
 
-def _laps(step: Step, car: int, trial: int) -> list[LapResult]:
+def laps_of(step: Step, car: int, trial: int) -> list[LapResult]:
     """The lap that a car completed in a step, or in which it was stopped."""
     e = step.episode[car]
     if e.lap_milliseconds:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -80,16 +81,24 @@ def below(stream: Any, tick: int, index: int, count: int) -> int:
 
 
 @kernel
-def _streams_of(seed: Any, cars: Ints, episodes: Ints, out: Streams) -> None:
+def _streams_of(seeds: Streams, cars: Ints, episodes: Ints, out: Streams) -> None:
     for j in range(cars.size):
-        out[j] = fork(fork(fork(seed, 0), cars[j]), episodes[j])
+        out[j] = fork(fork(fork(seeds[j % seeds.size], 0), cars[j]), episodes[j])
 
 
-def streams_of(seed: int, cars: Ints, episodes: Ints) -> Streams:
-    """Give the streams (k,) of cars (k,) in their episodes (k,), counted from anywhere; any whole number is a seed."""
+def streams_of(seed: int | Streams, cars: Ints, episodes: Ints) -> Streams:
+    """Give the streams (k,) of cars (k,) in their episodes (k,), counted from anywhere.
+
+    Any whole number is a seed; several, one for each car, come as `seeds_of` gives them.
+    """
     out = np.empty(len(cars), np.uint64)
-    _streams_of(np.uint64(seed & _MASK), cars, episodes, out)
+    _streams_of(seeds_of([seed]) if isinstance(seed, int) else seed, cars, episodes, out)
     return out
+
+
+def seeds_of(seeds: Iterable[int]) -> Streams:
+    """Whole numbers as seeds (k,)."""
+    return np.array([seed & _MASK for seed in seeds], np.uint64)
 
 
 def salt_of(use: str) -> int:

@@ -31,7 +31,7 @@ from racer_env.obstacles import Layout
 from racer_env.params import SITUATION, Seen
 from racer_env.race import EPISODE, TIME_TRIAL, Race, Status
 from racer_env.randomisation import NONE, Randomisation, colour_bodies, variants_of
-from racer_env.randomness import Streams, below, fork, salt_of, streams_of
+from racer_env.randomness import Streams, below, fork, salt_of, seeds_of, streams_of
 from racer_env.reward import RewardFunction
 from racer_env.sensors import Memory, Reader, Sensor, View, memory_of
 from racer_env.state import State
@@ -72,7 +72,8 @@ class Simulator:
         sensors: what is observed.
         reward: what is rewarded; without one, rewards are 0 and no params are built.
         n: how many worlds.
-        seed: of all random numbers; every car has a stream of its own in each episode.
+        seed: of all random numbers; every car has a stream of its own in each episode. With several, one for each
+            world, each world is as the only one of a simulator with its seed.
         actions: what an action means.
         randomisation: what differs from car to car and from episode to episode.
         timing: when control periods end; races are driven on the exact clock.
@@ -89,7 +90,7 @@ class Simulator:
         sensors: Sequence[Sensor] = (),
         reward: RewardFunction | None = None,
         n: int = 1,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         actions: ActionSpace = DEFAULT_ACTIONS,
         randomisation: Randomisation = NONE,
         timing: Timing = EXACT,
@@ -121,9 +122,10 @@ class Simulator:
         layouts = obstacles.layouts_of(self.race.obstacles, self.race.bots, self.race.cars, track.length)
         return _Place(track, [sensor.on(track) for sensor in sensors], layouts)
 
-    def restart(self, seed: int) -> None:
-        """Begin anew, as if just made with this seed; `reset` must follow."""
+    def restart(self, seed: int | Sequence[int]) -> None:
+        """Begin anew, as if just made with this seed, or these; `reset` must follow."""
         self.seed = seed
+        self._seeds, self._numbers = self._seeded(seed)
         self.state = State(
             records(self.n, MOTION),
             records(self.n, SITUATION),
@@ -137,9 +139,17 @@ class Simulator:
             self._room.copy(),
             self._nothing_remembered(),
         )
-        self.state.episode.start = (self.race.start + self._advance * (self.everyone // self.race.cars)) % 1.0
+        self.state.episode.start = (self.race.start + self._advance * (self._numbers // self.race.cars)) % 1.0
         self.state.episode.number = -1
         self.judged_bodies = self.state.bodies.copy()
+
+    def _seeded(self, seed: int | Sequence[int]) -> tuple[Streams, Ints]:
+        """The seed of every car (n,), and its number among the cars of that seed (n,)."""
+        if isinstance(seed, int):
+            return np.repeat(seeds_of([seed]), self.n), self.everyone
+        if len(seed) != self.worlds:
+            raise RacerError(f"{self.worlds} worlds need one seed, or one each, not {len(seed)}")
+        return np.repeat(seeds_of(seed), self.race.cars), self.everyone % self.race.cars
 
     @property
     def cars(self) -> Records:
@@ -251,7 +261,7 @@ class Simulator:
     def _begin(self, which: Ints) -> None:
         """Draw tracks, put down what stands and drives there, then the cars."""
         state = self.state
-        state.streams[which] = streams_of(self.seed, which, state.episode.number[which] + 1)
+        state.streams[which] = streams_of(self._seeds[which], self._numbers[which], state.episode.number[which] + 1)
         if self.randomisation.varies_cars:
             given = self._given_cars[which]
             state.cars[which], state.motors[which] = draw_cars(self.randomisation, state.streams[which], given)

@@ -216,7 +216,7 @@ def _trainers(
 ) -> Callable[[RunFolder, bool], AbstractContextManager[Trainer]]:
     """What makes the trainer of a run, new or going on, for as long as it is needed."""
     if check_engine(engine, address) == "ray":
-        from training.cluster import check_address
+        from racer_env.cluster import check_address
         from training.cluster_trainer import on_cluster
 
         check_address(address)

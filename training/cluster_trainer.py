@@ -19,12 +19,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from racer_env.cluster import ClusterError, connected, cpus, ray
 from racer_env.errors import RewardError
 from racer_env.kernel import Ints
 from racer_env.recorder import TraceRecorder
 from racer_env.simulator import Simulator, Step
 from racer_env.trace import TraceRow
-from training.cluster import ClusterError, connected, cpus, packed, ray, unpack
+from training.cluster import packed, unpack
 from training.model_folder import to_json
 from training.run_folder import RunFolder, write
 from training.trainer import Trainer

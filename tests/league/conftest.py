@@ -1,21 +1,34 @@
-"""Real driver files for the league: small, made by hand, no training."""
+"""Real driver files for the league, small and made by hand, and leagues in both kinds of database."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from league import sandbox
+from league.evaluation import Job, Run
+from league.races import RaceSettings
+from league.rules import Lap
+from league.sandbox import Outcome
+from league.service import League, SubmissionView
+from league.store import SQLITE_URL
+from league.workers import Evaluate, work
 from racer_env.car import DiscreteActions
+from racer_env.errors import RacerError
 from racer_env.graph import DType, Graph, Node, Shape
 from racer_env.graphdef import encode
 from racer_env.metadata import ModelMetadata
+from tests.league.databases import emptied, postgresql
 
+START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 Weights = npt.NDArray[np.float32]
 OUTPUT = "main_level/agent/main/online/network_1/ppo_head_0/policy"
 PIXELS = 120 * 160
@@ -96,3 +109,112 @@ def stereo_driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A driver with two cameras."""
     weights = np.zeros((2 * PIXELS, 3), np.float32)
     return write_bundle(tmp_path_factory.mktemp("stereo") / "stereo.tar.gz", weights, sensor="STEREO_CAMERAS")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prepared() -> None:
+    """Processes that check and drive are copies of one that is ready, as a worker's are."""
+    sandbox.prepare()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """A PostgreSQL server."""
+    with postgresql() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, of each kind that a league can have."""
+    return SQLITE_URL if request.param == "sqlite" else emptied(request.getfixturevalue("server"), "league")
+
+
+class Clock:
+    """A clock that ticks once a second whenever somebody looks."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def league(tmp_path: Path, database: str, clock: Clock) -> Iterator[League]:
+    """A league in each kind of database."""
+    settings = RaceSettings(runs=1, max_submissions=3)
+    made = League.create(tmp_path / "league", settings, clock, url=database)
+    yield made
+    made.close()
+
+
+def laps(*times: int) -> tuple[Lap, ...]:
+    """Completed laps of these times."""
+    return tuple(Lap(trial, time, 100.0, "lap_complete") for trial, time in enumerate(times, start=1))
+
+
+def driven(*runs: Sequence[Lap]) -> Evaluate:
+    """Stands for the simulator: whatever is driven, these laps come out, of each run or of all."""
+
+    def evaluate(job: Job) -> list[dict[str, object]]:
+        each = runs if len(runs) > 1 else runs * len(job.seeds)
+        return [
+            Run(seed, tuple(laps), hashlib.sha256(f"{job.file_name}{seed}{laps}".encode()).hexdigest()).to_dict()
+            for seed, laps in zip(job.seeds, each, strict=True)
+        ]
+
+    return evaluate
+
+
+class Here:
+    """An engine that computes at once in this process: for tests of everything around the drive."""
+
+    def __init__(self, evaluate: Callable[[Job], list[dict[str, object]]], room: int = 1) -> None:
+        self.evaluate, self.workers = evaluate, room
+        self.outcomes: dict[int, Outcome] = {}
+        self.jobs: list[Job] = []
+
+    @property
+    def room(self) -> int:
+        return self.workers - len(self.outcomes)
+
+    def protection(self) -> list[str]:
+        return []
+
+    def start(self, number: int, job: Job) -> None:
+        self.jobs.append(job)
+        try:
+            self.outcomes[number] = Outcome(value=self.evaluate(job))
+        except RacerError as error:
+            self.outcomes[number] = Outcome(refused=str(error))
+        except Exception as error:  # noqa: BLE001
+            self.outcomes[number] = Outcome(failed=f"{type(error).__name__}: {error}")
+
+    def finished(self, timeout: float) -> dict[int, Outcome]:  # noqa: ARG002
+        done, self.outcomes = self.outcomes, {}
+        return done
+
+    def drop(self, number: int) -> None:
+        self.outcomes.pop(number, None)
+
+
+def drain(league: League, *runs: Sequence[Lap], evaluate: Evaluate | None = None) -> list[SubmissionView]:
+    """Drive the queue with these laps in place of the simulator's; what became of each submission."""
+    engine = Here(evaluate or driven(*runs))
+    return [event.submission for event in work(league, engine, drain=True) if not event.started]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A league, where the command looks for it."""
+    League.create(tmp_path / "league", RaceSettings(laps=1, resets=0, runs=1, max_submissions=2))
+    monkeypatch.setenv("RACER_LEAGUE", str(tmp_path / "league"))
+    monkeypatch.setenv("COLUMNS", "160")
+    return tmp_path / "league"

@@ -1,9 +1,8 @@
-"""``racer league`` as a user types it."""
+"""``racer league`` as a user types it: importing, making, racing, seeing; `test_operate_cli` has the rest."""
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,24 +12,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from league.cli import app
+from league.cli import PARTS, app
 from league.errors import LeagueError
-from league.races import RaceSettings
 from league.rules import Lap
 from league.service import League
 from racer_env.errors import BundleError, RacerError, TrackError
+from tests.league.conftest import drain
 
 MakeBundle = Callable[[int], Path]
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A league, where the command looks for it."""
-    League.create(tmp_path / "league", RaceSettings(laps=1, resets=0, runs=1, max_submissions=2))
-    monkeypatch.setenv("RACER_LEAGUE", str(tmp_path / "league"))
-    monkeypatch.setenv("COLUMNS", "160")
-    return tmp_path / "league"
 
 
 def racer_league(*words: object) -> Result:
@@ -56,10 +46,9 @@ def refused(*words: object) -> RacerError:
     return error
 
 
-def drive(folder: Path, *laps: Lap) -> None:
+def drive(folder: Path, *run: Lap) -> None:
     """Drive the queue with these laps in place of the simulator's."""
-    for _ in League(folder).run(lambda *_: laps):
-        pass
+    drain(League(folder), run)
 
 
 def test_importing_the_command_loads_nothing_heavy() -> None:
@@ -69,13 +58,20 @@ def test_importing_the_command_loads_nothing_heavy() -> None:
 
 
 def test_a_board_is_shown_without_simulator_and_network() -> None:
-    heavy = "{'racer_env.simulator', 'racer_env.driver', 'torch', 'pygame'}"
+    heavy = "{'racer_env.simulator', 'racer_env.driver', 'torch', 'numba', 'pygame', 'alembic'}"
     code = f"import sys, league.service; print(*sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
 
 
-@pytest.mark.parametrize("command", ["init", "create", "races", "submit", "submissions", "run", "standings"])
+COMMANDS = sorted(
+    str(command.name or getattr(command.callback, "__name__", ""))
+    for part in PARTS
+    for command in part.registered_commands
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str) -> None:
     assert "Usage" in shown(command, "--help")
 
@@ -83,7 +79,7 @@ def test_every_command_explains_itself(command: str) -> None:
 def test_init_makes_a_league_here_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RACER_LEAGUE", raising=False)
     monkeypatch.chdir(tmp_path)
-    assert "community: hairpin, best lap of 3 laps" in shown("init", "--track", "hairpin")
+    assert "community (OPEN): hairpin, best lap of 3 laps, median of 5 runs" in shown("init", "--track", "hairpin")
     assert (tmp_path / "league-data" / "league.db").is_file()
     assert [race["track"] for race in listed("races")] == ["hairpin"]
 
@@ -102,39 +98,41 @@ def test_init_refuses_what_it_cannot_make(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
-def test_without_a_league_every_command_says_how_to_make_one(tmp_path: Path, bundle: MakeBundle) -> None:
-    commands = (
-        ["races"],
-        ["create", "x"],
-        ["submit", bundle(1), "--racer", "Ann"],
-        ["submissions"],
-        ["run"],
-        ["standings"],
-    )
-    for words in commands:
-        assert "racer league init" in str(refused(*words, "--league", tmp_path / "nowhere"))
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["races"], ["create", "x"], ["open", "x"], ["submissions"], ["standings"], ["audit"], ["show"]),
+        *(["history", "Ann"], ["versus", "Ann", "Bob"], ["status", "1"], ["withdraw", "1"], ["work", "--drain"]),
+        *(["disqualify", "1", "--reason", "x"], ["backup", "b.tar.gz"], ["receipt", "1"], ["upgrade"]),
+    ],
+)
+def test_without_a_league_every_command_says_how_to_make_one(words: list[str], tmp_path: Path) -> None:
+    assert "racer league init" in str(refused(*words, "--league", tmp_path / "nowhere"))
 
 
 @pytest.mark.usefixtures("folder")
 def test_create_takes_every_setting() -> None:
-    options = "--track hairpin --reverse --laps 5 --min-laps 2 --ranking average_lap --no-continuous --resets 3"
-    times = "--seed 7 --off-track-penalty 2.5 --collision-penalty 1 --time-limit 0 --max-submissions 0"
-    shown("create", "Averages", *options.split(), *times.split())
+    options = "--track hairpin --reverse --laps 5 --min-laps 2 --ranking average_lap --runs 3 --randomisation mild"
+    more = "--set continuous=false --set resets=3 --set off_track_penalty=2.5 --set time_limit=unlimited"
+    times = "--opens-at 2030-05-01T18:00+02:00 --closes-at 2030-05-02"
+    shown("create", "Averages", *options.split(), *more.split(), *times.split())
     race = listed("races")[1]
     expected = {
         "name": "Averages",
+        "state": "DRAFT",
         "track": "hairpin",
         "reverse": True,
         "laps": 5,
         "minimum_laps": 2,
         "ranking": "average_lap",
+        "runs": 3,
+        "randomisation": "mild",
         "continuous": False,
         "resets": 3,
         "off_track_penalty": 2.5,
-        "collision_penalty": 1.0,
         "time_limit": None,
-        "max_submissions": None,
-        "seeds": [7, 8, 9, 10, 11],
+        "opens_at": "2030-05-01T16:00:00+00:00",
+        "closes_at": "2030-05-02T00:00:00+00:00",
         "racers": 0,
         "submissions": 0,
     }
@@ -143,9 +141,41 @@ def test_create_takes_every_setting() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_create_begins_with_a_preset_or_a_file_and_takes_what_is_said_besides(tmp_path: Path) -> None:
+    shown(
+        "create",
+        "boxes",
+        "--preset",
+        "object_avoidance",
+        "--laps",
+        "2",
+        "--min-laps",
+        "2",
+        "--set",
+        "obstacles.count=3",
+    )
+    shown("show", "boxes", "-o", tmp_path / "boxes.toml")
+    shown("create", "again", "--file", tmp_path / "boxes.toml", "--runs", "2")
+    _, boxes, again = listed("races")
+    assert (boxes["laps"], boxes["obstacles"]["count"], boxes["runs"]) == (2, 3, 5)
+    own = ("name", "created_at", "runs", "race_sha256")
+    assert again["runs"] == 2
+    assert {k: v for k, v in again.items() if k not in own} == {k: v for k, v in boxes.items() if k not in own}
+    assert refused("create", "x", "--preset", "communty").args[0].endswith("did you mean 'community'?")
+
+
+@pytest.mark.usefixtures("folder")
 def test_total_and_average_need_all_laps_unless_said_otherwise() -> None:
     shown("create", "total", "--ranking", "total_time", "--laps", "4")
     assert listed("races")[1]["minimum_laps"] == 4
+
+
+@pytest.mark.usefixtures("folder")
+def test_edit_changes_what_is_said_and_nothing_else() -> None:
+    shown("create", "next", "--laps", "5", "--runs", "3")
+    shown("edit", "next", "--track", "hairpin", "--rename", "Spring")
+    race = listed("races")[1]
+    assert (race["name"], race["track"], race["laps"], race["runs"]) == ("Spring", "hairpin", 5, 3)
 
 
 @pytest.mark.parametrize(
@@ -157,12 +187,14 @@ def test_total_and_average_need_all_laps_unless_said_otherwise() -> None:
         (["x", "--min-laps", "9"], "minimum laps is 9"),
         (["x", "--ranking", "fastest"], "ranking 'fastest' does not exist"),
         (["x", "--ranking", "total_time", "--min-laps", "1"], "who drives fewer laps wins"),
-        (["x", "--off-track-penalty", "-1"], "off-track penalty is -1.0 s"),
-        (["x", "--off-track-penalty", "nan"], "off-track penalty is nan s"),
-        (["x", "--time-limit", "-1"], "time limit is -1.0 s"),
-        (["x", "--resets", "-1"], "resets is -1"),
-        (["x", "--max-submissions", "-1"], "max submissions is -1"),
+        (["x", "--set", "off_track_penalty=-1"], "off-track penalty is -1.0 s"),
+        (["x", "--set", "off_track_penalty=nan"], "off-track penalty is nan"),
+        (["x", "--set", "time_limit=-1"], "time limit is -1.0 s"),
+        (["x", "--set", "resets=-1"], "resets is -1"),
+        (["x", "--set", "max_submissions=many"], "max_submissions is 'many'"),
+        (["x", "--set", "reset=3"], "there is no 'reset'; did you mean 'resets'"),
         (["x", "--track", "atlantis"], "atlantis"),
+        (["x", "--opens-at", "2030-05-02", "--closes-at", "2030-05-01"], "must be later than opens_at"),
     ],
 )
 @pytest.mark.usefixtures("folder")
@@ -180,6 +212,13 @@ def test_create_refuses_a_wrong_setting_with_one_sentence(words: list[str], says
         ["submit", "driver.tar.gz"],
         ["standings", "--jsn"],
         ["drive"],
+        ["create", "x", "--opens-at", "tomorrow"],
+        ["create", "x", "--set", "resets"],
+        ["create", "x", "--preset", "community", "--file", "x.toml"],
+        ["extend", "community", "--until", "2030-01-01"],
+        ["work", "--engine", "steam"],
+        ["work", "--ray-address", "1.2.3.4:6379"],
+        ["export", "board.xls"],
     ],
 )
 @pytest.mark.usefixtures("folder")
@@ -189,16 +228,16 @@ def test_what_is_typed_wrong_exits_with_2(words: list[str]) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_submit_queues_a_driver(bundle: MakeBundle) -> None:
-    assert "submission 1: Ann in community, queued" in shown(
+    assert "submission 1: Ann in community, place 1 in the queue" in shown(
         "submit", bundle(1), "--race", "community", "--racer", "Ann"
     )
     (row,) = listed("submissions")
-    assert (row["race"], row["racer"], row["status"], row["score"], row["laps"]) == (
+    assert (row["race"], row["racer"], row["status"], row["time_ms"], row["position"]) == (
         "community",
         "Ann",
         "QUEUED",
         None,
-        [],
+        1,
     )
     assert row["submitted_at"].endswith("+00:00")
     assert listed("races")[0]["submissions"] == 1
@@ -215,29 +254,6 @@ def test_submit_refuses_with_one_sentence(bundle: MakeBundle, tmp_path: Path) ->
     shown("submit", bundle(2), "--racer", "Ann")
     assert "has used all 2 submissions" in str(refused("submit", bundle(3), "--racer", "Ann"))
     assert len(listed("submissions")) == 2
-
-
-@pytest.mark.usefixtures("folder")
-def test_run_drives_the_queue_and_prints_a_line_for_each(bundle: MakeBundle, stereo_driver: Path) -> None:
-    assert "the queue is empty" in shown("run")
-    shown("submit", bundle(1), "--racer", "Ann")
-    shown("submit", stereo_driver, "--racer", "Bob")
-    first, second = shown("run").splitlines()
-    assert re.fullmatch(r"   1  community  Ann  DNF  after 0\.\d\d laps", first)
-    assert re.fullmatch(r"   2  community  Bob  DNF  after 0\.\d\d laps", second)
-    assert [row["status"] for row in listed("submissions")] == ["DNF", "DNF"]
-
-
-def test_run_exits_with_1_after_an_error_of_its_own_and_can_be_repeated(folder: Path, bundle: MakeBundle) -> None:
-    shown("submit", bundle(1), "--racer", "Ann")
-    kept = next((folder / "bundles").iterdir())
-    content = kept.read_bytes()
-    kept.unlink()
-    assert racer_league("run").exit_code == 1
-    assert listed("submissions")[0]["status"] == "ERROR"
-    kept.write_bytes(content)
-    assert "the queue is empty" in shown("run")
-    assert "DNF" in shown("run", "--retry")
 
 
 def test_standings_show_rank_time_gap_laps_off_tracks_and_submissions(folder: Path, bundle: MakeBundle) -> None:
@@ -267,12 +283,13 @@ def test_standings_show_rank_time_gap_laps_off_tracks_and_submissions(folder: Pa
 @pytest.mark.usefixtures("folder")
 def test_lists_of_an_empty_league_are_empty() -> None:
     assert listed("submissions") == listed("standings") == []
-    assert "community: oval" in shown("standings")
+    assert "community (OPEN): oval" in shown("standings")
 
 
 @pytest.mark.usefixtures("folder")
 def test_lists_can_be_asked_for_one_race_and_one_racer(bundle: MakeBundle) -> None:
     shown("create", "second")
+    shown("open", "second")
     assert "say which race" in str(refused("submit", bundle(1), "--racer", "Ann"))
     assert isinstance(refused("standings"), LeagueError)
     for race, racer in (("community", "Ann"), ("second", "Ann"), ("second", "Bob")):

@@ -1,4 +1,4 @@
-"""A process that is killed in the middle of its work loses nothing and drives nothing twice."""
+"""Workers and the service may be killed at any moment: nothing is lost, nothing is scored twice."""
 
 from __future__ import annotations
 
@@ -6,86 +6,110 @@ import random
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from league.models import Status
 from league.races import RaceSettings
-from league.rules import Lap
 from league.service import League
 
+MakeBundle = Callable[[int], Path]
 ROOT = Path(__file__).resolve().parents[2]
+LEASE = timedelta(seconds=1)
+
+#: A worker whose drives take a while, in processes of their own; each ends in the lap that the bundle's hash gives.
 WORKER = """
 import sys, time
+from datetime import timedelta
 from pathlib import Path
-from league.rules import Lap
+from league.service import League
+from league.workers import work
+from tests.league.conftest import Here, driven, laps
+
+def evaluate(job):
+    time.sleep(float(sys.argv[2]))
+    return driven(laps(8000 + int(job.file_name[:3], 16)))(job)
+
+league = League(Path(sys.argv[1]), lease=timedelta(seconds=1))
+print("ready", flush=True)
+for event in work(league, Here(evaluate), drain=True):
+    print(event.submission.id, event.started, flush=True)
+"""
+
+#: The service: submits its racers' drivers until each has two submissions.
+SERVICE = """
+import sys
+from pathlib import Path
 from league.service import League
 
-def evaluate(bundle, settings, seed):
-    print("driving", flush=True)
-    time.sleep(float(sys.argv[2]))
-    return [Lap(i, 9000 + i, 100.0, "lap_complete") for i in (1, 2, 3)]
-
-for _ in League(Path(sys.argv[1])).run(evaluate):
-    pass
+league = League(Path(sys.argv[1]))
+print("ready", flush=True)
+for bundle in sys.argv[2:]:
+    racer = f"racer {Path(bundle).name.split('-')[1].split('.')[0]}"
+    while not any(s.racer == racer for s in league.submissions.all()):
+        league.submissions.submit(Path(bundle), None, racer)
+        print(racer, flush=True)
 """
 
 
-def worker(folder: Path, seconds: float) -> subprocess.Popen[str]:
-    """A process that drives the queue, each submission for so long."""
-    command = [sys.executable, "-c", WORKER, str(folder), str(seconds)]
+def process(script: str, *words: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", script, *map(str, words)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
-def evaluate(*_: object) -> list[Lap]:
-    return [Lap(i, 9000 + i, 100.0, "lap_complete") for i in (1, 2, 3)]
-
-
-def drained(league: League) -> Counter[int]:
-    """Drive what is left; which submissions got their result."""
-    return Counter(s.id for s in league.run(evaluate) if s.status is Status.SCORED)
-
-
 @pytest.fixture
-def league(tmp_path: Path, bundle: Callable[[int], Path]) -> League:
-    """A league with twelve queued submissions."""
-    made = League.create(tmp_path / "league", RaceSettings(runs=1))
-    for i in range(12):
-        made.submit(bundle(i % 3), None, f"racer {i}")
-    return made
+def league(tmp_path: Path, database: str) -> League:
+    """A league of many racers in each kind of database."""
+    return League.create(tmp_path / "league", RaceSettings(runs=2), url=database)
 
 
-def test_a_submission_left_by_a_killed_process_is_driven_again(league: League) -> None:
-    with worker(league.store.folder, 0.0) as process:
-        assert process.stdout
-        for _ in range(3):
-            process.stdout.readline()
-        process.kill()
-    with worker(league.store.folder, 60.0) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "driving\n"
-        process.kill()
-    found = Counter(s.status for s in league.submissions())
-    assert found[Status.RUNNING] == 1
-    assert found[Status.SCORED] >= 2
-    assert set(drained(league)) == {s.id for s in league.submissions()[-found[Status.QUEUED] - 1 :]}
-    assert {s.status for s in league.submissions()} == {Status.SCORED}
-    assert len(league.standings()) == 12
+def finish(league: League) -> None:
+    """Drive what is left, once the leases of the dead have run out."""
+    time.sleep(LEASE.total_seconds())
+    with process(WORKER, league.store.folder, 0.0) as worker:
+        assert worker.communicate()[0].startswith("ready")
+
+
+def test_a_submission_left_by_a_killed_worker_is_driven_by_another(league: League, bundle: MakeBundle) -> None:
+    for i in range(4):
+        league.submissions.submit(bundle(i), None, f"racer {i}")
+    with process(WORKER, league.store.folder, 60.0) as worker:
+        assert worker.stdout
+        assert [worker.stdout.readline() for _ in range(2)] == ["ready\n", "1 True\n"]
+        worker.kill()
+    assert [s.status for s in league.submissions.all()] == [Status.RUNNING, *[Status.QUEUED] * 3]
+    finish(league)
+    assert [(s.status, s.attempts) for s in league.submissions.all()] == [(Status.SCORED, 2), *[(Status.SCORED, 1)] * 3]
 
 
 @pytest.mark.slow
-def test_kills_at_random_moments_lose_nothing_and_double_nothing(league: League) -> None:
+def test_kills_of_workers_and_service_at_random_moments_change_nothing(
+    league: League, bundle: MakeBundle, tmp_path: Path
+) -> None:
+    bundles = [bundle(i) for i in range(12)]
     moments = random.Random(0)
-    for _ in range(6):
-        with worker(league.store.folder, 0.02) as process:
-            assert process.stdout
-            process.stdout.readline()
-            time.sleep(moments.uniform(0.0, 0.06))
-            process.kill()
-    drained(league)
-    assert [s.status for s in league.submissions()] == [Status.SCORED] * 12
-    assert all(s.laps == tuple(evaluate()) for s in league.submissions())
-    assert len(league.standings()) == 12
+    for kill in range(8):
+        killed = (
+            process(SERVICE, league.store.folder, *bundles) if kill % 2 else process(WORKER, league.store.folder, 0.05)
+        )
+        with killed:
+            assert killed.stdout
+            killed.stdout.readline()
+            time.sleep(moments.uniform(0.0, 0.4))
+            killed.kill()
+    with process(SERVICE, league.store.folder, *bundles) as service:
+        service.communicate()
+    finish(league)
+    assert [s.status for s in league.submissions.all()] == [Status.SCORED] * 12
+    untroubled = League.create(tmp_path / "untroubled", RaceSettings(runs=2))
+    for i, file in enumerate(bundles):
+        untroubled.submissions.submit(file, None, f"racer {i}")
+    finish(untroubled)
+    assert _board(league) == _board(untroubled)
+
+
+def _board(league: League) -> list[tuple[str, int | None, int]]:
+    return sorted((s.entry.racer, s.entry.score.time_ms, s.position) for s in league.boards.standings())

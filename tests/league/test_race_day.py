@@ -13,14 +13,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from league.evaluation import evaluate
+from league.evaluation import Job, Run, evaluate, runs_of
 from league.models import Status
 from league.presets import PRESETS
 from league.races import RaceSettings
 from league.rules import Ranking
 from league.service import League
-from racer_env.bundle import Bundle
+from league.workers import Local, work
+from racer_env.track import find_track
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = "import sys; from racer_env.cli import main; sys.argv[0] = 'racer'; main()"
@@ -39,31 +41,56 @@ def test_real_drivers_race_from_their_bundles_and_the_faster_one_wins(
 ) -> None:
     league = League.create(tmp_path / "league", RaceSettings(laps=2, resets=0, runs=2))
     total = RaceSettings(laps=2, resets=0, runs=1, ranking=Ranking.TOTAL_TIME, minimum_laps=2)
-    league.create_race("total", total)
-    league.submit(bundle(1), "community", "Noise")
-    league.submit(road_follower(0.6), "community", "Slow")
-    league.submit(road_follower(1.0), "community", "Fast")
-    league.submit(road_follower(1.0), "community", "Copy")
-    league.submit(road_follower(1.0), "total", "Fast")
-    made = {(s.race, s.racer): s for s in league.run() if s.status is not Status.RUNNING}
+    league.races.create("total", total)
+    league.races.open("total")
+    league.submissions.submit(bundle(1), "community", "Noise")
+    league.submissions.submit(road_follower(0.6), "community", "Slow")
+    league.submissions.submit(road_follower(1.0), "community", "Fast")
+    league.submissions.submit(road_follower(1.0), "community", "Copy")
+    league.submissions.submit(road_follower(1.0), "total", "Fast")
+    ended = [event.submission for event in work(league, Local(2), drain=True) if not event.started]
+    made = {(s.race, s.racer): s for s in ended}
     assert made["community", "Noise"].status is Status.DNF
-    places = [(s.place, s.entry.racer) for s in league.standings("community")]
+    places = [(s.place, s.entry.racer) for s in league.boards.standings("community")]
     assert places == [("=1", "Fast"), ("=1", "Copy"), ("3", "Slow"), ("4", "Noise")]
-    laps = made["community", "Fast"].laps
-    assert laps == made["community", "Copy"].laps == made["total", "Fast"].laps
+    laps = league.submissions.runs(made["community", "Fast"].id)[1].laps
+    assert laps == league.submissions.runs(made["total", "Fast"].id)[0].laps
     assert [(lap.trial, lap.off_track_count) for lap in laps] == [(1, 0), (2, 0)]
-    assert league.standings("community")[0].entry.score.time_ms == min(lap.time_ms for lap in laps)
-    assert league.standings("total")[0].entry.score.time_ms == sum(lap.time_ms for lap in laps)
+    assert league.boards.standings("community")[0].entry.score.time_ms == min(lap.time_ms for lap in laps)
+    assert league.boards.standings("total")[0].entry.score.time_ms == sum(lap.time_ms for lap in laps)
+
+
+def drive(bundle: Path, settings: RaceSettings, *seeds: int) -> tuple[Run, ...]:
+    route = find_track(settings.track).route
+    return runs_of(evaluate(Job(bundle.read_bytes(), bundle.name, settings, route, seeds)))
+
+
+@pytest.mark.slow
+def test_a_driver_gets_the_same_steps_in_every_process_and_however_many_work(
+    tmp_path: Path, bundle: Callable[[int], Path], road_follower: Callable[[float], Path]
+) -> None:
+    settings = RaceSettings(laps=1, randomisation="strong", resets=1, runs=3)
+    seen = []
+    for workers in (1, 3):
+        league = League.create(tmp_path / f"{workers}", settings)
+        with league.store.database.writing() as session:
+            session.execute(sa.text("UPDATE races SET seeds = '[1, 2, 3]'"))
+        for racer, driver in (("Ann", road_follower(1.0)), ("Bob", bundle(1)), ("Cy", road_follower(1.4))):
+            league.submissions.submit(driver, None, racer)
+        for _ in work(league, Local(workers), drain=True):
+            pass
+        seen.append([league.submissions.runs(number) for number in (1, 2, 3)])
+    assert seen[0] == seen[1]
+    assert len({run.trace_sha256 for runs in seen[0] for run in runs}) == 9
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["object_avoidance", "head_to_bot", "live_finale"])
 def test_a_preset_is_driven_with_what_it_puts_on_the_track(preset: str, road_follower: Callable[[float], Path]) -> None:
     settings = replace(PRESETS[preset], laps=1, minimum_laps=1, resets=2, collision_penalty=1.0, time_limit=60.0)
-    driver = Bundle.open(road_follower(1.2))
-    laps = evaluate(driver, settings, 0)
-    assert sum(lap.crash_count for lap in laps) > 0
-    assert laps == evaluate(driver, settings, 1)
+    first, second = drive(road_follower(1.2), settings, 0, 1)
+    assert sum(lap.crash_count for lap in first.laps) > 0
+    assert first.laps == second.laps
     assert not settings.varied
 
 
@@ -71,13 +98,14 @@ def test_a_preset_is_driven_with_what_it_puts_on_the_track(preset: str, road_fol
 def test_a_flying_start_is_one_lap_more_and_a_varied_race_differs_from_seed_to_seed(
     road_follower: Callable[[float], Path],
 ) -> None:
-    driver = Bundle.open(road_follower(1.0))
     flying = RaceSettings(laps=1, flying_start=True)
-    laps = evaluate(driver, flying, 0)
-    assert [lap.valid for lap in laps] == [True, True]
-    assert flying.score(laps).time_ms == laps[1].time_ms != laps[0].time_ms
+    (run,) = drive(road_follower(1.0), flying, 0)
+    assert [lap.valid for lap in run.laps] == [True, True]
+    assert flying.score(run.laps).time_ms == run.laps[1].time_ms != run.laps[0].time_ms
     varied = RaceSettings(laps=1, randomisation="strong", resets=0)
-    assert evaluate(driver, varied, 0) == evaluate(driver, varied, 0) != evaluate(driver, varied, 1)
+    first, second, again = drive(road_follower(1.0), varied, 0, 1, 0)
+    assert first == again
+    assert first.laps != second.laps
 
 
 @pytest.mark.slow
@@ -89,7 +117,7 @@ def test_the_command_does_it_all_and_repeats_the_same_milliseconds(
         for words in (
             ["init"],
             ["submit", road_follower(1.0), "--race", "community", "--racer", "Ann"],
-            ["run"],
+            ["work", "--drain"],
         ):
             done = racer("league", *words, league=folder)
             assert (done.returncode, done.stderr) == (0, ""), done
@@ -104,21 +132,22 @@ def test_ctrl_c_puts_the_driver_back_and_the_next_run_goes_on(
     tmp_path: Path, road_follower: Callable[[float], Path]
 ) -> None:
     league = League.create(tmp_path / "league", RaceSettings(laps=2, runs=1))
-    league.submit(road_follower(0.6), None, "Ann")
+    league.submissions.submit(road_follower(0.6), None, "Ann")
     with subprocess.Popen(
-        [sys.executable, "-c", MAIN, "league", "run", "--league", str(tmp_path / "league")],
+        [sys.executable, "-c", MAIN, "league", "work", "--drain", "--league", str(tmp_path / "league")],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        while process.poll() is None and league.submissions()[0].status is Status.QUEUED:
+        while process.poll() is None and league.submissions.one(1).status is Status.QUEUED:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate()
-    assert (process.returncode, said) == (130, "stopped; racer league run goes on where it was\n")
-    assert league.submissions()[0].status is Status.QUEUED
-    assert [s.status for s in league.run()] == [Status.RUNNING, Status.SCORED]
+    assert (process.returncode, said) == (130, "stopped; racer league work goes on where it was\n")
+    assert league.submissions.one(1).status is Status.QUEUED
+    ended = [event.submission.status for event in work(league, Local(), drain=True) if not event.started]
+    assert ended == [Status.SCORED]
 
 
 @pytest.mark.slow

@@ -140,7 +140,7 @@ def follower(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[None]:
     """A Ray cluster of two CPUs on this machine, to which everything that asks for one is connected."""
-    from training.cluster import connected
+    from racer_env.cluster import connected
 
     with connected(cpus=2):
         yield

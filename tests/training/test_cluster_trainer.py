@@ -12,8 +12,8 @@ import ray
 import torch
 from typer.testing import Result
 
+from racer_env.cluster import ClusterError
 from racer_env.errors import RewardError
-from training.cluster import ClusterError
 from training.cluster_trainer import ClusterTrainer, on_cluster
 from training.rollout import Rollout
 from training.start import started

@@ -12,8 +12,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from racer_env.cluster import check_address, connected, cpus, ray
 from racer_env.errors import RacerError
-from training.cluster import check_address, connected, cpus, packed, ray, unpack
+from training.cluster import packed, unpack
 from training.run_folder import RunFolder
 from training.sweep.objective import Result
 from training.sweep.schedule import Schedule, Training

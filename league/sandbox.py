@@ -1,0 +1,210 @@
+"""A process of its own for everything that touches a stranger's file, under `league.confinement`.
+
+After `prepare`, processes are copies of one that has loaded the simulator, so that one costs milliseconds; before it,
+and on systems without ``fork``, each begins from nothing. What comes back is JSON, never a pickle: a process that a
+file has taken over can lie, but not reach out.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from league.confinement import Limits, confine
+from league.errors import LeagueError
+from racer_env.errors import BundleError, MetadataError
+
+#: One thread, so that processes do not get into each other's way and sums are always taken in the same order; and the
+#: same instructions on every x86-64 processor with AVX2, so that a receipt of one machine can be checked on another.
+#: The variables are those of OpenMP, MKL, numba (the threads that survive being copied), PyTorch and oneDNN.
+ARITHMETIC = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "NUMBA_THREADING_LAYER": "workqueue",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_CBWR": "AVX2",
+}
+
+_CPU_UP, _KILLED = 24, 9  #: signals by which a process ends whose processor time is up (Linux, macOS)
+_prepared: list[bool] = []  #: true once there is a process to copy
+
+#: Computes what can be written as JSON.
+Function = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a call: exactly one of the three is there."""
+
+    value: Any = None
+    refused: str | None = None  #: the file is to blame: why
+    failed: str | None = None  #: it is not: what happened
+
+
+@dataclass(eq=False)
+class Call:
+    """A function that is being computed by a process of its own."""
+
+    process: BaseProcess
+    connection: Connection
+    limits: Limits
+    started: float = field(default_factory=time.monotonic)
+
+    def overdue(self) -> bool:
+        """Whether it takes longer than it may."""
+        return time.monotonic() - self.started > self.limits.wall_seconds
+
+    def end(self) -> None:
+        """Kill the process, if there still is one."""
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+    def outcome(self) -> Outcome:
+        """What it said; or how it died, if it has nothing to say."""
+        try:
+            return Outcome(**json.loads(self.connection.recv_bytes()))
+        except (EOFError, OSError):
+            self.process.join()
+            return self._died()
+        except (ValueError, TypeError) as error:
+            return Outcome(failed=f"its process answered nonsense: {error}")
+        finally:
+            self.end()
+
+    def _died(self) -> Outcome:
+        code = self.process.exitcode or 0
+        if code in (-_CPU_UP, -_KILLED) and self._cpu_is_up():
+            return Outcome(refused=f"it took more than the {self.limits.cpu_seconds} s of processor time allowed")
+        return Outcome(failed=f"its process died with {signal.Signals(-code).name if code < 0 else code}")
+
+    def _cpu_is_up(self) -> bool:
+        return time.monotonic() - self.started >= self.limits.cpu_seconds
+
+
+def start(function: Function, argument: Any, limits: Limits = Limits()) -> Call:  # noqa: B008 (it is frozen)
+    """Compute a function of one argument in a process of its own. Raises `LeagueError` if there can be none now."""
+    context = _context()
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_serve, args=(theirs, function, argument, limits), daemon=True)
+    try:
+        with _without_main():
+            process.start()
+    except (EOFError, OSError) as error:
+        ours.close()
+        raise LeagueError(f"no process can be started: {error}") from error
+    finally:
+        theirs.close()
+    return Call(process, ours, limits)
+
+
+def finished(calls: Iterable[Call], timeout: float) -> list[Call]:
+    """Wait until some calls have an outcome, or for a time, s; which do."""
+    by_connection = {call.connection: call for call in calls}
+    return [by_connection[ready] for ready in wait(list(by_connection), timeout) if isinstance(ready, Connection)]
+
+
+def run(function: Function, argument: Any, limits: Limits = Limits()) -> Outcome:  # noqa: B008 (it is frozen)
+    """Compute a function in a process of its own, and wait for it."""
+    call = start(function, argument, limits)
+    try:
+        if finished([call], limits.wall_seconds):
+            return call.outcome()
+        return Outcome(refused=f"it took more than the {limits.wall_seconds} s allowed")
+    finally:
+        call.end()
+
+
+def protection(limits: Limits = Limits()) -> list[str]:  # noqa: B008 (it is frozen)
+    """What processes are kept from on this system, in words."""
+    return list(run(_nothing, None, limits).value or ())
+
+
+def prepare() -> None:
+    """Start the process whose copies compute, unless it runs; the first time it compiles, which takes a minute."""
+    if _copies() and not _prepared:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["league.warm"])
+        _prepared.append(True)
+        run(_nothing, None)
+
+
+def _copies() -> bool:
+    return "forkserver" in multiprocessing.get_all_start_methods()
+
+
+def _context() -> Any:
+    """How processes are made: as copies of the one that is prepared, or else each from nothing."""
+    return multiprocessing.get_context("forkserver" if _prepared else "spawn")
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Start a process without loading again the script that this one runs: nothing of it is needed."""
+    main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _nothing(_: Any) -> None: ...
+
+
+def _serve(connection: Connection, function: Function, argument: Any, limits: Limits) -> None:
+    """Be the process: confine ourselves, compute, answer."""
+    os.environ.update(ARITHMETIC)
+    _be_silent()
+    protections = confine(limits, _readable())
+    _keep_no_kernels()
+    answer: dict[str, Any]
+    try:
+        value = function(argument)
+        answer = {"value": protections if function is _nothing else value}
+    except (BundleError, MetadataError) as error:
+        answer = {"refused": str(error)}
+    except MemoryError:
+        answer = {"refused": f"it needs more than the {limits.memory_mb} MB of memory allowed"}
+    except Exception as error:  # noqa: BLE001 (whatever it is, the parent must hear of it)
+        answer = {"failed": f"{type(error).__name__}: {error}"}
+    connection.send_bytes(json.dumps(answer).encode())
+    connection.close()
+
+
+def _readable() -> list[Path]:
+    """Folders that driving reads: ours, and where kernels are kept that were compiled (`racer_env.kernel`)."""
+    ours = Path(__file__).resolve().parent.parent
+    packages = [ours / name for name in ("league", "racer_env", "tracks")]
+    kept = os.environ.get("NUMBA_CACHE_DIR")
+    return [*packages, Path.home() / ".cache" / "racer", *([Path(kept)] if kept else [])]
+
+
+def _keep_no_kernels() -> None:
+    """What must still be compiled cannot be written down any more."""
+    if "numba" in sys.modules:
+        from numba.core.caching import Cache  # noqa: PLC0415
+
+        Cache.save_overload = lambda *_: None  # type: ignore[method-assign]
+
+
+def _be_silent() -> None:
+    """Ctrl-C is the parent's business, and what libraries print nobody's."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)

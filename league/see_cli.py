@@ -1,0 +1,221 @@
+"""``racer league``: what racers do, and what anybody can see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from league.output_cli import (
+    HERE,
+    AsJson,
+    Folder,
+    Number,
+    OnlyRace,
+    RaceName,
+    moment,
+    outcome,
+    print_json,
+    race_line,
+    show,
+    summary,
+    time_of,
+)
+
+app = typer.Typer()
+
+
+@app.command()
+def submit(
+    bundle: Annotated[Path, typer.Argument(help="A driver's .tar.gz, as racer export and the AWS console write it.")],
+    racer: Annotated[str, typer.Option(help="Who submits.")],
+    race: RaceName = None,
+    folder: Folder = HERE,
+) -> None:
+    """Check a driver and put it in a race's queue."""
+    from league.service import League
+
+    queued = League(folder).submissions.submit(bundle, race, racer)
+    place = f"place {queued.position} in the queue; racer league work drives it"
+    typer.echo(f"submission {queued.id}: {queued.racer} in {queued.race}, {place}")
+    if queued.copy_of is not None:
+        typer.echo(
+            f"this driver was submitted before, by another racer (submission {queued.copy_of}); organisers see that"
+        )
+
+
+@app.command()
+def status(number: Number, folder: Folder = HERE, as_json: AsJson = False) -> None:
+    """Show where a submission is: its place in the queue, or what it drove."""
+    from league.rows import run_row, submission_row
+    from league.service import League
+
+    league = League(folder)
+    shown, runs = league.submissions.one(number), league.submissions.runs(number)
+    if as_json:
+        print_json(submission_row(shown) | {"runs": [run_row(run) for run in runs]})
+        return
+    typer.echo(f"submission {shown.id}: {shown.racer} in {shown.race}, {shown.status}  {outcome(shown)}")
+    for count, run in enumerate(runs, start=1):
+        laps = ", ".join(f"{lap.time_ms / 1000:.3f}" if lap.valid else lap.status for lap in run.laps)
+        typer.echo(f"  run {count}: {laps}")
+
+
+@app.command()
+def withdraw(
+    number: Number,
+    racer: Annotated[str | None, typer.Option(help="Whose it must be.")] = None,
+    folder: Folder = HERE,
+) -> None:
+    """Take a submission back, as long as its race is open."""
+    from league.service import League
+
+    done = League(folder).submissions.withdraw(number, racer)
+    typer.echo(f"submission {done.id} of {done.racer} in {done.race} is withdrawn")
+
+
+@app.command()
+def submissions(
+    race: OnlyRace = None,
+    racer: Annotated[str | None, typer.Option(help="Only of this racer.")] = None,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """List the submissions and what became of them."""
+    from league.rows import submission_row
+    from league.service import League
+
+    show(
+        League(folder).submissions.all(race, racer),
+        as_json,
+        submission_row,
+        ">No.|Race|Racer|Submitted (UTC)|Status|Result",
+        lambda s: (s.id, s.race, s.racer, moment(s.submitted_at), s.status, outcome(s)),
+    )
+
+
+@app.command()
+def races(folder: Folder = HERE, as_json: AsJson = False) -> None:
+    """List the races."""
+    from league.rows import race_row
+    from league.service import League
+
+    show(
+        League(folder).races.all(),
+        as_json,
+        race_row,
+        "Race|State|Closes (UTC)|Track|Ranking|>Racers|>Submissions",
+        lambda r: (r.name, r.state, moment(r.closes_at), *summary(r.settings)[:2], r.racers, r.submissions),
+    )
+
+
+@app.command("show")
+def show_race(
+    race: Annotated[str | None, typer.Argument(help="The race; needed when there are several.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", help="Write its settings to this .toml or .json file.")] = None,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Show a race with all its settings and its hashes, or write them to a file for --file."""
+    from league.race_file import write_race
+    from league.rows import race_row
+    from league.service import League
+
+    shown = League(folder).races.one(race)
+    if out:
+        write_race(out, shown.settings)
+        typer.echo(f"{out}: the settings of {shown.name}")
+        return
+    if as_json:
+        print_json(race_row(shown))
+        return
+    typer.echo(race_line(shown))
+    for name, value in race_row(shown).items():
+        if value is not None and value != "":
+            typer.echo(f"  {name.replace('_', ' ')}: {value}")
+
+
+@app.command()
+def standings(race: RaceName = None, folder: Folder = HERE, as_json: AsJson = False) -> None:
+    """Show who leads a race."""
+    from league.rows import standing_row
+    from league.service import League
+
+    league = League(folder)
+    shown = league.races.one(race)
+    board = league.boards.standings(shown.name)
+    if not as_json:
+        typer.echo(race_line(shown))
+    show(
+        board,
+        as_json,
+        standing_row,
+        ">Rank|Racer|>Time|>Gap|>Laps|>Off-tracks|>Submissions",
+        lambda s: (
+            s.place,
+            s.entry.racer,
+            time_of(s.entry.score),
+            f"+{s.gap_ms / 1000:.3f}" if s.gap_ms else "",
+            s.entry.score.laps,
+            s.entry.score.off_track_count,
+            s.submissions,
+        ),
+    )
+
+
+@app.command()
+def history(
+    racer: Annotated[str, typer.Argument(help="The racer.")],
+    race: OnlyRace = None,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """List what a racer has driven, and where they stand with it."""
+    from league.rows import drive_row
+    from league.service import League
+
+    show(
+        League(folder).boards.history(racer, race),
+        as_json,
+        drive_row,
+        ">No.|Race|Submitted (UTC)|>Time|Best so far|>Rank now",
+        lambda d: (
+            d.submission,
+            d.race,
+            moment(d.submitted_at),
+            time_of(d.score),
+            "yes" if d.best else "",
+            d.position,
+        ),
+    )
+
+
+@app.command()
+def versus(
+    first: Annotated[str, typer.Argument(help="A racer.")],
+    second: Annotated[str, typer.Argument(help="Another one.")],
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Show the record of two racers against each other."""
+    from league.rows import meeting_row
+    from league.service import League
+
+    meetings = League(folder).boards.meetings(first, second)
+    show(
+        meetings,
+        as_json,
+        meeting_row,
+        f"Race|>{first}|>{second}|Ahead",
+        lambda m: (
+            m.race,
+            f"{m.first.place}  {time_of(m.first.entry.score)}",
+            f"{m.second.place}  {time_of(m.second.entry.score)}",
+            m.winner or "tied",
+        ),
+    )
+    if not as_json:
+        won = [m.winner for m in meetings]
+        names = [(m.first.entry.racer, m.second.entry.racer) for m in meetings[:1]] or [(first, second)]
+        typer.echo(f"{names[0][0]} {won.count(names[0][0])} : {won.count(names[0][1])} {names[0][1]}")

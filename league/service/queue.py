@@ -1,0 +1,213 @@
+"""The queue as workers see it: claim a submission, keep it, give it back, write its result, once.
+
+A claim is a lease. Whoever holds it renews it while they drive; when it runs out, because they were killed or cut off,
+another worker may claim the submission, and what the first one still writes is refused. Leases run on the clocks of
+the machines, which must agree within a fraction of `LEASE`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, Select, select, update
+from sqlalchemy.orm import Session
+
+from league import receipts, rules
+from league.evaluation import Job, Run
+from league.models import KeptBundle, Result, Status, Submission
+from league.races import RaceSettings
+from league.receipts import Receipt
+from league.rules import Score
+from league.service.boards import recount
+from league.service.desk import Desk
+from league.service.submissions import SubmissionView, view, with_names
+
+LEASE = timedelta(seconds=60)
+ATTEMPTS = 3  #: claims after which a failure of the organiser's side is final
+TAKEOVERS = 20  #: claims after which a submission is given up, because it seems to take its workers down with it
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A submission that is ours to drive."""
+
+    submission: SubmissionView
+    lease: str
+    known: tuple[Run, ...] | None  #: the runs, if the same bundle was driven in the same race before
+
+
+@dataclass(frozen=True)
+class Queue(Desk):
+    """The queue of a league."""
+
+    lease: timedelta = LEASE
+
+    def claim(self) -> Claim | None:
+        """Take the oldest submission that nobody drives; None if there is none."""
+        with self.store.database.writing() as session:
+            submission = self._abandoned(session) or self._oldest(session, Submission.status == Status.QUEUED)
+            if submission is None:
+                return None
+            submission.status, submission.attempts = Status.RUNNING, submission.attempts + 1
+            submission.started_at, submission.reason = self.clock(), None
+            submission.lease, submission.leased_until = uuid4().hex, self.clock() + self.lease
+            session.flush()
+            return Claim(view(submission), submission.lease, _known(session, submission))
+
+    def job(self, claim: Claim) -> Job:
+        """What it takes to drive a claimed submission.
+
+        Raises:
+            LeagueError: a file of the league's folder is gone or was changed, or the submission is not there any more.
+        """
+        with self.store.database.reading() as session:
+            submission = session.scalars(with_names(_of(claim))).one()
+            kept = session.get_one(KeptBundle, submission.bundle_sha256)
+            race = submission.race
+            return Job(
+                self.store.bundle(kept.sha256, kept.archive_sha256),
+                f"{kept.sha256}.tar.gz",
+                race.settings,
+                self.store.route(race.route_sha256),
+                tuple(race.seeds or ()),
+            )
+
+    def renew(self, claims: Collection[Claim]) -> list[Claim]:
+        """Keep claims for another while; give those that are lost."""
+        with self.store.database.writing() as session:
+            lost = []
+            for claim in claims:
+                held = update(Submission).where(*_held(claim)).values(leased_until=self.clock() + self.lease)
+                if not session.execute(held.returning(Submission.id)).all():
+                    lost.append(claim)
+            return lost
+
+    def release(self, claim: Claim) -> None:
+        """Put a submission back whose drive was broken off, as if it had not been claimed."""
+        back = {"status": Status.QUEUED, "attempts": Submission.attempts - 1}
+        empty = {"lease": None, "leased_until": None, "started_at": None}
+        with self.store.database.writing() as session:
+            session.execute(update(Submission).where(*_held(claim)).values(**back, **empty))
+
+    def score(self, claim: Claim, runs: Sequence[Run]) -> SubmissionView | None:
+        """Write a result, whole or not at all; None if the claim was lost meanwhile.
+
+        Raises:
+            ValueError: these are no runs of its race.
+        """
+        with self.store.database.writing() as session:
+            submission = _locked(session, claim)
+            if submission is None:
+                return None
+            if [run.seed for run in runs] != submission.race.seeds:
+                raise ValueError("the runs are not under the race's seeds")
+            score = score_of(runs, submission.race.settings)
+            trace_sha256 = hashlib.sha256("".join(run.trace_sha256 for run in runs).encode()).hexdigest()
+            submission.copy_of = submission.copy_of or _drives_the_same(session, submission, trace_sha256)
+            submission.score_ms, submission.progress_percentage = score.time_ms, score.progress_percentage
+            submission.laps, submission.off_track_count = score.laps, score.off_track_count
+            submission.trace_sha256 = trace_sha256
+            session.add(Result(submission_id=submission.id, receipt=self._receipt(submission, runs)))
+            self._end(submission, Status.DNF if score.time_ms is None else Status.SCORED)
+            session.flush()
+            recount(session, submission.race_id, submission.racer_id)
+            return view(submission)
+
+    def reject(self, claim: Claim, reason: str) -> SubmissionView | None:
+        """End a submission whose bundle cannot be driven; None if the claim was lost meanwhile."""
+        with self.store.database.writing() as session:
+            submission = _locked(session, claim)
+            if submission is None:
+                return None
+            self._end(submission, Status.REJECTED, reason)
+            return view(submission)
+
+    def fail(self, claim: Claim, reason: str) -> SubmissionView | None:
+        """Put a submission back that the organiser's side failed on, or end it after `ATTEMPTS`; None as above."""
+        with self.store.database.writing() as session:
+            submission = _locked(session, claim)
+            if submission is None:
+                return None
+            again = submission.attempts < ATTEMPTS
+            self._end(submission, Status.QUEUED if again else Status.ERROR, reason)
+            return view(submission)
+
+    def _abandoned(self, session: Session) -> Submission | None:
+        """A submission whose lease ran out; one that was abandoned too often is given up."""
+        over = (Submission.status == Status.RUNNING) & (Submission.leased_until < self.clock())
+        while found := self._oldest(session, over):
+            if found.attempts < TAKEOVERS:
+                return found
+            self._end(found, Status.ERROR, f"{found.attempts} workers died while they drove it")
+            session.flush()
+        return None
+
+    def _oldest(self, session: Session, which: ColumnElement[bool]) -> Submission | None:
+        """The oldest submission of some that no other worker is claiming at this moment."""
+        query = with_names(select(Submission).where(which).order_by(Submission.id).limit(1))
+        return session.scalar(query.with_for_update(of=Submission, skip_locked=True))
+
+    def _end(self, submission: Submission, status: Status, reason: str | None = None) -> None:
+        submission.status, submission.reason = status, reason
+        submission.finished_at = None if status is Status.QUEUED else self.clock()
+        submission.lease = submission.leased_until = None
+
+    def _receipt(self, submission: Submission, runs: Sequence[Run]) -> str:
+        race = submission.race
+        receipt = Receipt(
+            league=self.store.public_key,
+            submission=submission.id,
+            racer=submission.racer.name,
+            race=race.name,
+            settings=race.settings,
+            route_sha256=race.route_sha256,
+            bundle_sha256=submission.bundle_sha256,
+            engine=receipts.engine(),
+            runs=tuple(runs),
+        )
+        return receipt.to_json(self.store.key)
+
+
+def score_of(runs: Sequence[Run], settings: RaceSettings) -> Score:
+    """The score of a submission: the median of its runs."""
+    scores = [settings.score(run.laps) for run in runs]
+    return scores[rules.median_run(scores)]
+
+
+def _of(claim: Claim) -> Select[Submission]:
+    return select(Submission).where(Submission.id == claim.submission.id)
+
+
+def _held(claim: Claim) -> tuple[ColumnElement[bool], ...]:
+    """Whether a submission is still ours."""
+    return (
+        Submission.id == claim.submission.id,
+        Submission.status == Status.RUNNING,
+        Submission.lease == claim.lease,
+    )
+
+
+def _locked(session: Session, claim: Claim) -> Submission | None:
+    return session.scalar(with_names(select(Submission).where(*_held(claim))).with_for_update(of=Submission))
+
+
+def _known(session: Session, submission: Submission) -> tuple[Run, ...] | None:
+    """The runs of the same bundle in the same race, if it drove before."""
+    same = (Submission.race_id == submission.race_id, Submission.bundle_sha256 == submission.bundle_sha256)
+    query = select(Result.receipt).join(Submission, Submission.id == Result.submission_id).where(*same).limit(1)
+    receipt = session.scalar(query)
+    return Receipt.parse(receipt).runs if receipt else None
+
+
+def _drives_the_same(session: Session, submission: Submission, trace_sha256: str) -> int | None:
+    """The first submission of another racer that drove the same in this race, step by step."""
+    query = select(Submission.id).where(
+        Submission.trace_sha256 == trace_sha256,
+        Submission.race_id == submission.race_id,
+        Submission.racer_id != submission.racer_id,
+    )
+    return session.scalar(query.order_by(Submission.id).limit(1))

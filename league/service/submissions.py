@@ -1,0 +1,317 @@
+"""Submissions: made, withdrawn, listed; disqualified and reinstated; racers removed from a race and readmitted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from league import sandbox
+from league.errors import LeagueError
+from league.evaluation import Run, check
+from league.lifecycle import State
+from league.models import DRIVEN, IN_FLIGHT, KeptBundle, Participant, Race, Racer, Result, Status, Submission
+from league.races import racer_name, same_name
+from league.receipts import Receipt
+from league.rules import Score
+from league.service.boards import recount
+from league.service.desk import Desk, add_missing, find_race, find_racer, must_be, times_of
+from league.service.races import needed_reason
+from league.store import read_archive
+from racer_env.errors import BundleError
+
+
+@dataclass(frozen=True)
+class SubmissionView:
+    """A submission as it is now. `score` is there once it has driven."""
+
+    id: int
+    race: str
+    racer: str
+    bundle_sha256: str
+    status: Status
+    reason: str | None
+    submitted_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    attempts: int
+    position: int | None  #: in the queue, from 1
+    score: Score | None
+    copy_of: int | None
+    disqualified: str | None
+
+
+@dataclass(frozen=True)
+class Submissions(Desk):
+    """The submissions of a league."""
+
+    def submit(self, file: Path, race: str | None, racer: str) -> SubmissionView:
+        """Check a bundle, keep it and put it in the queue.
+
+        Raises:
+            BundleError: the file is not a driver that can race.
+            LeagueError: no such race, it is not open, a bad racer's name, or the racer may submit no more now.
+        """
+        racer = racer_name(racer)
+        with self.store.database.reading() as session:
+            must_be(find_race(session, race), self.clock(), State.OPEN, to="to submit")
+        bundle = self._received(file)
+        with self.store.database.writing() as session:
+            found = find_race(session, race, lock="read")
+            must_be(found, self.clock(), State.OPEN, to="to submit")
+            who = self._taking_part(session, found, racer)
+            self._check_allowance(session, found, who)
+            add_missing(session, KeptBundle, **bundle)
+            submission = Submission(
+                race=found,
+                racer=who,
+                bundle_sha256=bundle["sha256"],
+                status=Status.QUEUED,
+                submitted_at=self.clock(),
+                copy_of=_first_of_another(session, bundle["sha256"], who),
+            )
+            session.add(submission)
+            session.flush()
+            return view(submission, _position(session, submission))
+
+    def withdraw(self, number: int, racer: str | None = None) -> SubmissionView:
+        """Take a submission back, of this racer if one is named: what it scored counts no more.
+
+        Raises:
+            LeagueError: it is not there or not theirs, it has nothing to take back, or its race is not open.
+        """
+        with self.store.database.writing() as session:
+            submission = _find(session, number, lock=True)
+            must_be(submission.race, self.clock(), State.OPEN, to="to withdraw")
+            if racer is not None and same_name(racer) != submission.racer.key:
+                raise LeagueError(f"submission {number} is {submission.racer.name}'s, not {racer}'s")
+            if submission.status not in (*IN_FLIGHT, *DRIVEN):
+                raise LeagueError(f"submission {number} is {submission.status}: there is nothing to withdraw")
+            submission.status, submission.lease, submission.leased_until = Status.WITHDRAWN, None, None
+            submission.finished_at = submission.finished_at or self.clock()
+            session.flush()
+            recount(session, submission.race_id, submission.racer_id)
+            return view(submission)
+
+    def one(self, number: int) -> SubmissionView:
+        """A submission. Raises `LeagueError` if there is none of this number."""
+        with self.store.database.reading() as session:
+            submission = _find(session, number)
+            return view(submission, _position(session, submission))
+
+    def all(
+        self, race: str | None = None, racer: str | None = None, statuses: Sequence[Status] = ()
+    ) -> tuple[SubmissionView, ...]:
+        """Every submission, of one race, one racer and some statuses if they are named, oldest first."""
+        query = with_names(select(Submission).order_by(Submission.id))
+        with self.store.database.reading() as session:
+            if race is not None:
+                query = query.where(Submission.race_id == find_race(session, race).id)
+            if racer is not None:
+                query = query.where(Submission.racer_id == find_racer(session, racer).id)
+            if statuses:
+                query = query.where(Submission.status.in_(statuses))
+            queue = session.scalars(
+                select(Submission.id).where(Submission.status == Status.QUEUED).order_by(Submission.id)
+            )
+            positions = {number: position for position, number in enumerate(queue, start=1)}
+            return tuple(view(submission, positions.get(submission.id)) for submission in session.scalars(query))
+
+    def runs(self, number: int) -> tuple[Run, ...]:
+        """The runs of a submission with all laps; their seeds are 0 until its race is closed."""
+        with self.store.database.reading() as session:
+            state = times_of(_find(session, number).race).state(self.clock())
+            result = session.get(Result, number)
+            runs = Receipt.parse(result.receipt).runs if result else ()
+            return runs if state in (State.CLOSED, State.FINAL) else tuple(replace(run, seed=0) for run in runs)
+
+    def receipt(self, number: int) -> str:
+        """The signed receipt of a submission that has driven, as text.
+
+        Raises:
+            LeagueError: it has not, or its race is not closed: a receipt tells the seeds.
+        """
+        with self.store.database.reading() as session:
+            submission = _find(session, number)
+            must_be(
+                submission.race, self.clock(), State.CLOSED, State.FINAL, to="for a receipt, which tells the seeds,"
+            )
+            result = session.get(Result, number)
+            if result is None:
+                raise LeagueError(f"submission {number} is {submission.status}: only what has driven has a receipt")
+            return result.receipt
+
+    def disqualify(self, number: int, reason: str) -> SubmissionView:
+        """Let a submission count no more."""
+        reason = needed_reason(reason)
+        with self.store.database.writing() as session:
+            submission = _find(session, number, lock=True)
+            self._must_not_be_final(submission.race)
+            submission.disqualified = reason
+            return self._judged(session, submission, "disqualify", reason)
+
+    def reinstate(self, number: int, reason: str) -> SubmissionView:
+        """Let a disqualified submission count again."""
+        reason = needed_reason(reason)
+        with self.store.database.writing() as session:
+            submission = _find(session, number, lock=True)
+            self._must_not_be_final(submission.race)
+            if submission.disqualified is None:
+                raise LeagueError(f"submission {number} is not disqualified")
+            submission.disqualified = None
+            return self._judged(session, submission, "reinstate", reason)
+
+    def remove(self, racer: str, race: str | None, reason: str) -> None:
+        """Remove a racer from a race: off its board, and no more submissions."""
+        self._admit(racer, race, "remove racer", needed_reason(reason), stays=False)
+
+    def readmit(self, racer: str, race: str | None, reason: str) -> None:
+        """Let a removed racer take part again."""
+        self._admit(racer, race, "readmit racer", needed_reason(reason), stays=True)
+
+    def retry(self) -> int:
+        """Queue again what the organiser's side failed on; how many."""
+        with self.store.database.writing() as session:
+            failed = session.scalars(
+                with_names(select(Submission).where(Submission.status == Status.ERROR)).with_for_update(of=Submission)
+            ).all()
+            for submission in failed:
+                submission.status, submission.reason, submission.attempts = Status.QUEUED, None, 0
+                submission.started_at = submission.finished_at = None
+                self.note(
+                    session, "retry", race=submission.race.name, racer=submission.racer.name, submission=submission.id
+                )
+            return len(failed)
+
+    def _received(self, file: Path) -> dict[str, Any]:
+        """Check a driver's file and keep it; one that is known needs no second check. Give its row."""
+        archive = read_archive(file)
+        archive_sha256 = hashlib.sha256(archive).hexdigest()
+        known = self._known(KeptBundle.archive_sha256 == archive_sha256)
+        if known:
+            return known
+        outcome = sandbox.run(check, (archive, file.name))
+        if outcome.refused is not None:
+            raise BundleError(f"{file}: {outcome.refused.removeprefix(f'{file.name}: ')}")
+        if outcome.failed is not None:
+            raise LeagueError(f"{file} could not be checked: {outcome.failed}")
+        sha256 = str(outcome.value)
+        known = self._known(KeptBundle.sha256 == sha256)  # the same driver in another archive
+        if known:
+            return known
+        self.store.keep(archive, sha256)
+        return {"sha256": sha256, "archive_sha256": archive_sha256, "size": len(archive)}
+
+    def _known(self, which: ColumnElement[bool]) -> dict[str, Any] | None:
+        """The row of a bundle that is kept already."""
+        columns = (KeptBundle.sha256, KeptBundle.archive_sha256, KeptBundle.size)
+        with self.store.database.reading() as session:
+            row = session.execute(select(*columns).where(which)).mappings().first()
+        return dict(row) if row and self.store.bundle_path(row["sha256"]).exists() else None
+
+    def _taking_part(self, session: Session, race: Race, name: str) -> Racer:
+        """The racer of this name as a participant of a race, new if need be; locked, so that limits hold."""
+        add_missing(session, Racer, name=name, key=same_name(name), created_at=self.clock())
+        racer = session.scalars(select(Racer).where(Racer.key == same_name(name)).with_for_update()).one()
+        add_missing(session, Participant, race_id=race.id, racer_id=racer.id, driven=0)
+        part = session.get_one(Participant, (race.id, racer.id))
+        if part.removed is not None:
+            raise LeagueError(f"racer {racer.name!r} was removed from {race.name!r}: {part.removed}")
+        return racer
+
+    def _check_allowance(self, session: Session, race: Race, racer: Racer) -> None:
+        """Raise `LeagueError` if a racer may submit no more, at all, today, or now."""
+        limits = race.settings
+        theirs = (Submission.race_id == race.id, Submission.racer_id == racer.id)
+        made = select(func.count()).select_from(Submission).where(*theirs)
+        drove = Submission.progress_percentage.is_not(None)  # also what was withdrawn afterwards
+        counted = made.where(or_(Submission.status.in_(IN_FLIGHT), drove))
+        midnight = self.clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        for most, query, what in (
+            (limits.max_submissions, counted, "all {} submissions to {!r}"),
+            (
+                limits.max_submissions_a_day,
+                counted.where(Submission.submitted_at >= midnight),
+                "all {} submissions of today (UTC) to {!r}",
+            ),
+        ):
+            if most is not None and session.scalars(query).one() >= most:
+                raise LeagueError(f"racer {racer.name!r} has used {what.format(most, race.name)}")
+        waiting = session.scalars(made.where(Submission.status.in_(IN_FLIGHT))).one()
+        if limits.max_in_flight is not None and waiting >= limits.max_in_flight:
+            raise LeagueError(f"racer {racer.name!r} has {waiting} submissions to {race.name!r} without a result yet")
+
+    def _must_not_be_final(self, race: Race) -> None:
+        must_be(race, self.clock(), State.OPEN, State.CLOSED, State.CANCELLED, to="to change what counts")
+
+    def _judged(self, session: Session, submission: Submission, action: str, reason: str) -> SubmissionView:
+        names = {"race": submission.race.name, "racer": submission.racer.name}
+        self.note(session, action, reason, submission=submission.id, **names)
+        session.flush()
+        recount(session, submission.race_id, submission.racer_id)
+        return view(submission, _position(session, submission))
+
+    def _admit(self, racer: str, race: str | None, action: str, reason: str, *, stays: bool) -> None:
+        with self.store.database.writing() as session:
+            found, who = find_race(session, race, lock="read"), find_racer(session, racer)
+            self._must_not_be_final(found)
+            part = session.get(Participant, (found.id, who.id), with_for_update=True)
+            if part is None or (part.removed is None) == stays:
+                state = "not a racer" if part is None else "already a racer" if stays else "removed already"
+                raise LeagueError(f"{who.name!r} is {state} of {found.name!r}")
+            part.removed = None if stays else reason
+            self.note(session, action, reason, race=found.name, racer=who.name)
+
+
+def _find(session: Session, number: int, *, lock: bool = False) -> Submission:
+    query = with_names(select(Submission).where(Submission.id == number))
+    found = session.scalar(query.with_for_update(of=Submission) if lock else query)
+    if found is None:
+        raise LeagueError(f"there is no submission {number}")
+    return found
+
+
+def with_names(query: Select[Submission]) -> Select[Submission]:
+    """Load races and racers with their submissions."""
+    return query.options(joinedload(Submission.race, innerjoin=True), joinedload(Submission.racer, innerjoin=True))
+
+
+def _position(session: Session, submission: Submission) -> int | None:
+    """The place in the queue."""
+    if submission.status != Status.QUEUED:
+        return None
+    before = select(func.count()).select_from(Submission).where(Submission.status == Status.QUEUED)
+    return session.scalars(before.where(Submission.id <= submission.id)).one()
+
+
+def _first_of_another(session: Session, sha256: str, racer: Racer) -> int | None:
+    """The first submission of a bundle, if it is another racer's."""
+    first = select(Submission).where(Submission.bundle_sha256 == sha256).order_by(Submission.id).limit(1)
+    found = session.scalar(first)
+    return found.id if found and found.racer_id != racer.id else None
+
+
+def view(submission: Submission, position: int | None = None) -> SubmissionView:
+    """A submission as a value."""
+    return SubmissionView(
+        id=submission.id,
+        race=submission.race.name,
+        racer=submission.racer.name,
+        bundle_sha256=submission.bundle_sha256,
+        status=submission.status,
+        reason=submission.reason,
+        submitted_at=submission.submitted_at,
+        started_at=submission.started_at,
+        finished_at=submission.finished_at,
+        attempts=submission.attempts,
+        position=position,
+        score=submission.score,
+        copy_of=submission.copy_of,
+        disqualified=submission.disqualified,
+    )

@@ -1,0 +1,173 @@
+"""Workers: they take submissions from the queue, drive each in a process of its own, and write down what came out.
+
+An `Engine` computes jobs: `Local` on this machine's cores, `league.ray_engine.RayEngine` on a cluster. One process
+minds the leases and writes the results of all jobs of its engine; several such processes, on several machines if the
+league's database and folder are shared, may work on one queue.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from league import sandbox
+from league.confinement import Limits
+from league.errors import LeagueError
+from league.evaluation import Job, evaluate, runs_of
+from league.sandbox import Call, Outcome
+from league.service import Claim, League, SubmissionView
+
+POLL = 1.0  #: s between two looks at an empty queue
+Evaluate = Callable[[Job], list[dict[str, object]]]
+
+
+class Engine(Protocol):
+    """Computes jobs, several at a time."""
+
+    @property
+    def room(self) -> int:
+        """How many more jobs it takes now."""
+
+    def protection(self) -> list[str]:
+        """What a job is kept from, in words."""
+
+    def start(self, number: int, job: Job) -> None:
+        """Begin to drive a job, known by the number of its submission."""
+
+    def finished(self, timeout: float) -> Mapping[int, Outcome]:
+        """Wait until some jobs have an outcome, or for a time, s; give those."""
+
+    def drop(self, number: int) -> None:
+        """Break a job off, if it is still driven."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a submission."""
+
+    submission: SubmissionView
+    started: bool  #: else it has a result, or is queued again after a failure
+
+
+class Local:
+    """Drives on this machine, each job in a confined process.
+
+    Args:
+        workers: how many at a time.
+        limits: what each may use.
+        evaluate: what is computed; a test may put something else in its place.
+    """
+
+    def __init__(self, workers: int = 1, limits: Limits = Limits(), evaluate: Evaluate = evaluate) -> None:  # noqa: B008
+        self.workers, self.limits, self._evaluate = workers, limits, evaluate
+        self._calls: dict[int, Call] = {}
+        sandbox.prepare()
+
+    @property
+    def room(self) -> int:
+        """How many more jobs it takes now."""
+        return self.workers - len(self._calls)
+
+    def protection(self) -> list[str]:
+        """What a job is kept from, in words."""
+        return sandbox.protection(self.limits)
+
+    def start(self, number: int, job: Job) -> None:
+        """Begin to drive a job."""
+        self._calls[number] = sandbox.start(self._evaluate, job, self.limits)
+
+    def finished(self, timeout: float) -> Mapping[int, Outcome]:
+        """Wait until some jobs have an outcome, or for a time, s; give those."""
+        numbers = {call: number for number, call in self._calls.items()}
+        out = {numbers[call]: call.outcome() for call in sandbox.finished(numbers, timeout)}
+        for number, call in self._calls.items():
+            if number not in out and call.overdue():
+                call.end()
+                out[number] = Outcome(refused=f"it took more than the {self.limits.wall_seconds} s allowed")
+        for number in out:
+            del self._calls[number]
+        return out
+
+    def drop(self, number: int) -> None:
+        """Break a job off, if it is still driven."""
+        if number in self._calls:
+            self._calls.pop(number).end()
+
+
+def work(league: League, engine: Engine, *, drain: bool = False) -> Generator[Event, None, None]:
+    """Drive what is queued, oldest first, and what will be.
+
+    Args:
+        league: whose queue.
+        engine: what drives.
+        drain: end when the queue is empty and every result is written.
+
+    Yields:
+        Every start and every result. Whatever goes wrong with a submission is its result, so that the next one gets
+        its turn. When the generator is closed, what was being driven is put back.
+    """
+    league.store.tidy()
+    held: dict[int, Claim] = {}
+    renewed = time.monotonic()
+    try:
+        while True:
+            yield from _claim(league, engine, held)
+            if drain and not held:
+                return
+            for number, outcome in _waited(engine, held, league).items():
+                ended = _write(league, held.pop(number), outcome)
+                if ended:
+                    yield Event(ended, started=False)
+            if time.monotonic() - renewed > league.queue.lease.total_seconds() / 4:
+                renewed = time.monotonic()
+                for claim in league.queue.renew(held.values()):  # withdrawn, or taken over
+                    engine.drop(claim.submission.id)
+                    del held[claim.submission.id]
+    finally:
+        for number, claim in held.items():
+            engine.drop(number)
+            league.queue.release(claim)
+
+
+def _claim(league: League, engine: Engine, held: dict[int, Claim]) -> Generator[Event, None, None]:
+    """Fill the engine; what needs no drive has its result at once."""
+    while engine.room > 0 and (claim := league.queue.claim()):
+        number = claim.submission.id
+        held[number] = claim
+        yield Event(claim.submission, started=True)
+        ended = league.queue.score(claim, claim.known) if claim.known else _start(league, engine, claim)
+        if claim.known or ended:
+            del held[number]
+        if ended:
+            yield Event(ended, started=False)
+
+
+def _start(league: League, engine: Engine, claim: Claim) -> SubmissionView | None:
+    """Begin to drive; what became of the submission if that fails."""
+    try:
+        engine.start(claim.submission.id, league.queue.job(claim))
+    except LeagueError as error:
+        return league.queue.fail(claim, str(error))
+    return None
+
+
+def _waited(engine: Engine, held: dict[int, Claim], league: League) -> Mapping[int, Outcome]:
+    """Wait a while, until something has an outcome."""
+    if held:
+        return engine.finished(min(POLL, league.queue.lease.total_seconds() / 8))
+    time.sleep(min(POLL, league.queue.lease.total_seconds() / 8))
+    return {}
+
+
+def _write(league: League, claim: Claim, outcome: Outcome) -> SubmissionView | None:
+    """Write an outcome down; None if the claim was lost."""
+    if outcome.refused is not None:
+        return league.queue.reject(claim, outcome.refused)
+    if outcome.failed is not None:
+        return league.queue.fail(claim, outcome.failed)
+    try:
+        return league.queue.score(claim, runs_of(outcome.value))
+    except ValueError as error:
+        return league.queue.fail(claim, f"its process answered nonsense: {error}")

@@ -1,0 +1,209 @@
+"""Every submission gets exactly one result, however many workers there are and whenever they die."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from league.errors import LeagueError
+from league.models import Status
+from league.races import RaceSettings
+from league.receipts import Receipt
+from league.rules import Lap
+from league.service import League
+from league.service.queue import LEASE, TAKEOVERS, Claim
+from league.workers import work
+from tests.league.conftest import Clock, Here, drain, driven, laps
+
+MakeBundle = Callable[[int], Path]
+
+
+def queued(league: League, bundle: MakeBundle, *racers: str) -> None:
+    for i, racer in enumerate(racers):
+        league.submissions.submit(bundle(i), None, racer)
+
+
+def claimed(league: League) -> Claim:
+    claim = league.queue.claim()
+    assert claim
+    return claim
+
+
+def statuses(league: League) -> list[Status]:
+    return [s.status for s in league.submissions.all()]
+
+
+def test_submissions_are_driven_oldest_first_each_once(league: League, bundle: MakeBundle) -> None:
+    queued(league, bundle, "Ann", "Bob", "Ann")
+    seen = [(e.submission.id, e.started) for e in work(league, Here(driven(laps(9000))), drain=True)]
+    assert seen == [(i, started) for i in (1, 2, 3) for started in (True, False)]
+    assert drain(league, laps(1)) == []
+
+
+def test_a_submission_made_meanwhile_is_driven_too(league: League, bundle: MakeBundle) -> None:
+    queued(league, bundle, "Ann")
+    events = work(league, Here(driven(laps(9000))), drain=True)
+    next(events)
+    queued(league, bundle, "Bob")
+    assert [e.submission.racer for e in events if not e.started] == ["Ann", "Bob"]
+
+
+def test_workers_at_the_same_time_never_claim_the_same(league: League, bundle: MakeBundle) -> None:
+    queued(league, bundle, *(f"racer {i}" for i in range(12)))
+
+    def claim_all(_: int) -> list[int]:
+        other = League(league.store.folder, clock=Clock())
+        found = []
+        while claim := other.queue.claim():
+            found.append(claim.submission.id)
+        other.close()
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [number for numbers in pool.map(claim_all, range(4)) for number in numbers]
+    assert sorted(found) == list(range(1, 13))
+
+
+def test_a_lease_that_ran_out_is_taken_over_and_the_first_worker_writes_nothing(
+    league: League, bundle: MakeBundle, clock: Clock
+) -> None:
+    queued(league, bundle, "Ann")
+    first = claimed(league)
+    assert league.queue.claim() is None
+    clock.now += LEASE
+    second = claimed(league)
+    assert (second.submission.id, second.submission.attempts) == (1, 2)
+    runs = league.queue.job(second)
+    assert league.queue.reject(first, "late") is None
+    assert league.queue.renew([first, second]) == [first]
+    assert drain(league, laps(1)) == []
+    assert len(runs.seeds) == 1
+    assert statuses(league) == [Status.RUNNING]
+
+
+def test_a_renewed_lease_is_not_taken_over(league: League, bundle: MakeBundle, clock: Clock) -> None:
+    queued(league, bundle, "Ann")
+    claim = claimed(league)
+    for _ in range(3):
+        clock.now += LEASE * 0.7
+        assert league.queue.renew([claim]) == []
+        assert league.queue.claim() is None
+
+
+def test_a_submission_that_takes_its_workers_down_is_given_up(league: League, bundle: MakeBundle, clock: Clock) -> None:
+    queued(league, bundle, "Ann", "Bob")
+    for _ in range(TAKEOVERS):
+        assert claimed(league).submission.racer == "Ann"
+        clock.now += LEASE
+    assert claimed(league).submission.racer == "Bob"
+    given_up = league.submissions.one(1)
+    assert (given_up.status, given_up.reason) == (Status.ERROR, f"{TAKEOVERS} workers died while they drove it")
+
+
+def test_what_is_broken_off_goes_back_to_the_queue(league: League, bundle: MakeBundle) -> None:
+    queued(league, bundle, "Ann", "Bob")
+    events = work(league, Here(driven(laps(9000)), room=2), drain=True)
+    next(events)
+    assert statuses(league) == [Status.RUNNING, Status.QUEUED]
+    events.close()
+    assert statuses(league) == [Status.QUEUED, Status.QUEUED]
+    assert league.submissions.one(1).attempts == 0
+    assert [s.status for s in drain(league, laps(9000))] == [Status.SCORED, Status.SCORED]
+
+
+def test_a_kept_bundle_that_was_changed_or_lost_is_not_driven(league: League, bundle: MakeBundle) -> None:
+    queued(league, bundle, "Ann", "Bob", "Cy")
+    changed, lost, _ = (league.store.bundle_path(s.bundle_sha256) for s in league.submissions.all())
+    changed.write_bytes(bundle(4).read_bytes())
+    lost.unlink()
+    drain(league, laps(9000))
+    assert statuses(league) == [Status.ERROR, Status.ERROR, Status.SCORED]
+    assert "has been changed" in (league.submissions.one(1).reason or "")
+
+
+def test_the_same_bundle_in_the_same_race_always_gets_the_same_result(league: League, bundle: MakeBundle) -> None:
+    for _ in range(3):
+        league.submissions.submit(bundle(1), None, "Ann")
+    times = iter((9000, 8000, 7000))
+    made = drain(league, evaluate=lambda job: driven(laps(next(times)))(job))  # noqa: PLW0108
+    assert [s.score and s.score.time_ms for s in made] == [9000] * 3
+    league.races.create("second", RaceSettings(runs=1))
+    league.races.open("second")
+    league.submissions.submit(bundle(1), "second", "Ann")
+    assert [s.score and s.score.time_ms for s in drain(league, laps(8000))] == [8000]
+
+
+def test_the_driver_gets_the_races_settings_track_and_seeds(league: League, bundle: MakeBundle) -> None:
+    league.races.create("second", RaceSettings(track="hairpin", laps=2, runs=4))
+    league.races.open("second")
+    league.submissions.submit(bundle(1), "second", "Ann")
+    engine = Here(driven(laps(9000)))
+    for _ in work(league, engine, drain=True):
+        pass
+    (job,) = engine.jobs
+    race = league.races.close("second")
+    assert job.seeds == race.seeds
+    assert (job.settings.laps, job.settings.track, job.route.shape[1]) == (2, "hairpin", 6)
+    assert job.archive == bundle(1).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "answer", [None, "laps", [], [{"seed": 1}], [{"seed": 1, "laps": [], "trace_sha256": "0"}]], ids=str
+)
+def test_a_process_that_answers_nonsense_cannot_hurt(league: League, bundle: MakeBundle, answer: object) -> None:
+    queued(league, bundle, "Ann", "Bob")
+    made = drain(league, evaluate=lambda _: answer)  # type: ignore[arg-type, return-value]
+    assert {s.status for s in made[2:]} == {Status.QUEUED, Status.ERROR}
+    assert all("nonsense" in (s.reason or "") for s in made)
+
+
+def test_the_receipt_of_a_result_is_signed_and_says_what_was_driven(league: League, bundle: MakeBundle) -> None:
+    queued(league, bundle, "Ann")
+    drain(league, [Lap(1, 9000, 100.0, "lap_complete", 1, 2, 3, 4), Lap(2, 700, 12.345678, "off_track", 1)])
+    race = league.races.close(None)
+    receipt = Receipt.parse(league.submissions.receipt(1))
+    assert (receipt.racer, receipt.race, receipt.submission) == ("Ann", "community", 1)
+    assert receipt.race_sha256 == race.seeds_sha256
+    assert receipt.league == league.store.public_key
+    assert receipt.runs == league.submissions.runs(1)
+    assert receipt.engine["racer18"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("UPDATE audit SET reason = 'none'", "an entry of the audit log cannot be changed"),
+        ("DELETE FROM audit", "an entry of the audit log cannot be removed"),
+        ("UPDATE results SET receipt = '{}'", "a result cannot be changed"),
+        ("DELETE FROM results", "a result cannot be removed"),
+        ("INSERT INTO results SELECT * FROM results", r"UNIQUE|unique"),
+        ("DELETE FROM submissions", "a submission cannot be removed|foreign key|FOREIGN KEY"),
+        ("UPDATE submissions SET racer_id = 2", "a submission cannot become another one"),
+        ("UPDATE submissions SET score_ms = 1", "a submission has one result, ever"),
+        ("UPDATE submissions SET status = 'QUEUED'", "a submission has one result, ever"),
+        ("UPDATE bundles SET size = 0", "a bundle cannot be changed"),
+    ],
+)
+def test_the_database_itself_keeps_what_must_not_change(
+    league: League, bundle: MakeBundle, statement: str, says: str
+) -> None:
+    queued(league, bundle, "Ann")
+    drain(league, laps(9000))
+    with pytest.raises(LeagueError, match=says), league.store.database.writing() as session:
+        session.execute(sa.text(statement))
+    assert league.boards.standings()[0].entry.score.time_ms == 9000
+
+
+def test_a_worker_whose_clock_is_slow_still_frees_what_a_dead_one_had(league: League, bundle: MakeBundle) -> None:
+    queued(league, bundle, "Ann")
+    claimed(league)
+    behind = Clock()
+    behind.now += LEASE - timedelta(seconds=20)
+    assert League(league.store.folder, clock=behind).queue.claim() is None
+    behind.now += timedelta(seconds=40)
+    assert League(league.store.folder, clock=behind).queue.claim()

@@ -1,0 +1,271 @@
+"""What racers may submit, what becomes of it, and what organisers can do about it; in both kinds of database."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, timedelta
+from pathlib import Path
+
+import pytest
+
+from league.errors import LeagueError
+from league.models import Status
+from league.races import RaceSettings
+from league.rules import Lap, Score
+from league.service import League
+from racer_env.errors import BundleError, MetadataError
+from tests.league.conftest import Clock, drain, driven, laps
+
+MakeBundle = Callable[[int], Path]
+
+
+def statuses(league: League) -> list[Status]:
+    return [s.status for s in league.submissions.all()]
+
+
+def kept(league: League) -> list[str]:
+    return sorted(path.name for path in (league.store.folder / "bundles").iterdir())
+
+
+def failing(error: Exception) -> Callable[..., list[dict[str, object]]]:
+    def evaluate(_: object) -> list[dict[str, object]]:
+        raise error
+
+    return evaluate
+
+
+def test_a_submission_is_queued_and_its_bundle_kept_under_its_hash(league: League, bundle: MakeBundle) -> None:
+    queued = league.submissions.submit(bundle(1), None, "Ann")
+    assert (queued.id, queued.race, queued.racer, queued.status) == (1, "community", "Ann", Status.QUEUED)
+    assert queued.submitted_at.tzinfo is UTC
+    assert kept(league) == [f"{queued.bundle_sha256}.tar.gz"]
+    assert (league.races.one().racers, league.races.one().submissions, league.races.one().waiting) == (1, 1, 1)
+
+
+def test_the_same_driver_is_kept_once_whatever_archive_it_comes_in(
+    league: League, bundle: MakeBundle, tmp_path: Path
+) -> None:
+    again = tmp_path / "again.tar.gz"
+    again.write_bytes(gzip.compress(gzip.decompress(bundle(1).read_bytes()), 1))
+    first = league.submissions.submit(bundle(1), None, "Ann")
+    assert again.read_bytes() != bundle(1).read_bytes()
+    assert league.submissions.submit(again, None, "Ann").bundle_sha256 == first.bundle_sha256
+    assert league.submissions.submit(bundle(2), None, "Ann").bundle_sha256 != first.bundle_sha256
+    assert len(kept(league)) == 2
+
+
+def test_a_bundle_that_another_racer_submitted_before_is_flagged(league: League, bundle: MakeBundle) -> None:
+    league.submissions.submit(bundle(1), None, "Ann")
+    assert league.submissions.submit(bundle(1), None, "Ann").copy_of is None
+    assert league.submissions.submit(bundle(1), None, "Bob").copy_of == 1
+    league.races.create("second", RaceSettings(runs=1))
+    league.races.open("second")
+    assert league.submissions.submit(bundle(1), "second", "Bob").copy_of == 1
+
+
+def test_a_driver_that_drives_step_by_step_as_another_racers_is_flagged(league: League, bundle: MakeBundle) -> None:
+    for i, racer in enumerate(["Ann", "Ann", "Bob"]):
+        league.submissions.submit(bundle(i), None, racer)
+    same = driven(laps(9000))
+    drain(league, evaluate=lambda job: [run | {"trace_sha256": "0" * 64} for run in same(job)])
+    assert [s.copy_of for s in league.submissions.all()] == [None, None, 1]
+
+
+def test_a_racer_is_the_same_in_upper_and_lower_case(league: League, bundle: MakeBundle) -> None:
+    league.submissions.submit(bundle(1), None, "Ann")
+    assert league.submissions.submit(bundle(2), None, "ANN").racer == "Ann"
+    assert [s.id for s in league.submissions.all(racer="ann")] == [1, 2]
+
+
+def test_a_file_that_is_no_bundle_is_refused_and_leaves_nothing(league: League, tmp_path: Path) -> None:
+    (tmp_path / "driver.tar.gz").write_bytes(b"no archive")
+    with pytest.raises(BundleError, match=r"driver\.tar\.gz: it is not a whole"):
+        league.submissions.submit(tmp_path / "driver.tar.gz", None, "Ann")
+    with pytest.raises(BundleError, match=r"missing\.tar\.gz cannot be read"):
+        league.submissions.submit(tmp_path / "missing.tar.gz", None, "Ann")
+    assert (league.submissions.all(), kept(league), league.races.one().racers) == ((), [], 0)
+
+
+def test_a_bad_name_or_race_is_refused_and_leaves_nothing(league: League, bundle: MakeBundle) -> None:
+    with pytest.raises(LeagueError, match="racer name"):
+        league.submissions.submit(bundle(1), None, "../ann")
+    with pytest.raises(LeagueError, match="does not exist"):
+        league.submissions.submit(bundle(1), "tomorrow", "Ann")
+    assert kept(league) == []
+
+
+def test_a_racer_cannot_submit_more_than_the_race_allows(league: League, bundle: MakeBundle) -> None:
+    for i in range(3):
+        league.submissions.submit(bundle(i), None, "Ann")
+    with pytest.raises(LeagueError, match="'Ann' has used all 3 submissions to 'community'"):
+        league.submissions.submit(bundle(4), None, "ann")
+    assert league.submissions.submit(bundle(4), None, "Bob").status is Status.QUEUED
+
+
+def test_submissions_at_the_same_time_cannot_pass_the_limit(league: League, bundle: MakeBundle, clock: Clock) -> None:
+    file = bundle(1)
+    league.submissions.submit(file, None, "Bob")
+
+    def submit(_: int) -> bool:
+        other = League(league.store.folder, clock=clock)
+        try:
+            other.submissions.submit(file, None, "Ann")
+        except LeagueError as error:
+            return "has used all" not in str(error)
+        finally:
+            other.close()
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(submit, range(16))) == 3
+
+
+def test_a_racer_has_so_many_submissions_a_day_and_at_a_time(league: League, bundle: MakeBundle, clock: Clock) -> None:
+    league.races.create("second", RaceSettings(runs=1, max_submissions_a_day=2, max_in_flight=1))
+    league.races.open("second")
+    league.submissions.submit(bundle(1), "second", "Ann")
+    with pytest.raises(LeagueError, match="'Ann' has 1 submissions to 'second' without a result"):
+        league.submissions.submit(bundle(1), "second", "Ann")
+    drain(league, [Lap(1, 900, 50.0)])
+    league.submissions.submit(bundle(1), "second", "Ann")
+    drain(league, [Lap(1, 900, 50.0)])
+    with pytest.raises(LeagueError, match=r"all 2 submissions of today \(UTC\)"):
+        league.submissions.submit(bundle(1), "second", "Ann")
+    clock.now += timedelta(hours=12)
+    assert league.submissions.submit(bundle(1), "second", "Ann").status is Status.QUEUED
+
+
+def test_what_the_organisers_side_fails_on_is_tried_three_times_and_not_counted(
+    league: League, bundle: MakeBundle
+) -> None:
+    for i in range(3):
+        league.submissions.submit(bundle(i), None, "Ann")
+    made = drain(league, evaluate=failing(RuntimeError("the disk is on fire")))
+    assert [s.status for s in made] == [Status.QUEUED, Status.QUEUED, Status.ERROR] * 3
+    assert {s.reason for s in made} == {"RuntimeError: the disk is on fire"}
+    league.submissions.submit(bundle(4), None, "Ann")
+    assert league.submissions.retry() == 3
+    assert [s.status for s in drain(league, laps(9000))] == [Status.SCORED] * 4
+
+
+@pytest.mark.parametrize("error", [BundleError("no layer fits"), MetadataError("no such sensor")])
+def test_a_driver_that_cannot_drive_is_rejected_with_the_reason_and_not_counted(
+    league: League, bundle: MakeBundle, error: Exception
+) -> None:
+    for i in range(4):
+        league.submissions.submit(bundle(i), None, "Ann")
+        assert [(s.status, s.reason) for s in drain(league, evaluate=failing(error))] == [(Status.REJECTED, str(error))]
+    assert league.boards.standings() == ()
+
+
+def test_a_dnf_is_counted(league: League, bundle: MakeBundle) -> None:
+    for i in range(3):
+        league.submissions.submit(bundle(i), None, "Ann")
+    assert [s.status for s in drain(league, [Lap(1, 500, 20.0)])] == [Status.DNF] * 3
+    with pytest.raises(LeagueError, match="has used all 3"):
+        league.submissions.submit(bundle(4), None, "Ann")
+
+
+def test_what_waits_can_be_withdrawn_and_is_not_counted(league: League, bundle: MakeBundle) -> None:
+    league.submissions.submit(bundle(1), None, "Ann")
+    with pytest.raises(LeagueError, match="submission 1 is Ann's, not Bob's"):
+        league.submissions.withdraw(1, "Bob")
+    assert league.submissions.withdraw(1, "ann").status is Status.WITHDRAWN
+    with pytest.raises(LeagueError, match="nothing to withdraw"):
+        league.submissions.withdraw(1)
+    for i in range(3):
+        league.submissions.submit(bundle(i), None, "Ann")
+    assert drain(league, laps(9000))[0].id == 2
+
+
+def test_what_was_scored_can_be_withdrawn_but_stays_counted(league: League, bundle: MakeBundle) -> None:
+    for time in (9000, 8000):
+        league.submissions.submit(bundle(time), None, "Ann")
+        drain(league, laps(time))
+    league.submissions.withdraw(2)
+    assert [(s.entry.submission, s.submissions) for s in league.boards.standings()] == [(1, 1)]
+    league.submissions.submit(bundle(1), None, "Ann")
+    with pytest.raises(LeagueError, match="has used all 3"):
+        league.submissions.submit(bundle(1), None, "Ann")
+
+
+def test_a_result_that_comes_after_the_withdrawal_is_not_written(league: League, bundle: MakeBundle) -> None:
+    league.submissions.submit(bundle(1), None, "Ann")
+    claim = league.queue.claim()
+    assert claim
+    league.submissions.withdraw(1)
+    assert league.queue.renew([claim]) == [claim]
+    assert league.queue.reject(claim, "slow") is None
+    assert statuses(league) == [Status.WITHDRAWN]
+
+
+def test_the_queue_tells_everybody_their_place(league: League, bundle: MakeBundle) -> None:
+    for i, racer in enumerate(["Ann", "Bob", "Cy"]):
+        league.submissions.submit(bundle(i), None, racer)
+    league.queue.claim()
+    assert [s.position for s in league.submissions.all()] == [None, 1, 2]
+    assert league.submissions.one(3).position == 2
+    assert league.submissions.one(1).position is None
+
+
+def test_a_disqualified_submission_counts_no_more_until_it_is_reinstated(league: League, bundle: MakeBundle) -> None:
+    for number, time in enumerate((9000, 8000, 9500), start=1):
+        league.submissions.submit(bundle(number), None, "Ann" if number < 3 else "Bob")
+        drain(league, laps(time))
+    assert league.submissions.disqualify(2, "borrowed").disqualified == "borrowed"
+    assert [(s.entry.racer, s.entry.submission) for s in league.boards.standings()] == [("Ann", 1), ("Bob", 3)]
+    league.submissions.disqualify(1, "borrowed too")
+    assert [s.entry.racer for s in league.boards.standings()] == ["Bob"]
+    league.submissions.reinstate(2, "it was hers")
+    assert [(s.entry.racer, s.entry.submission) for s in league.boards.standings()] == [("Ann", 2), ("Bob", 3)]
+    with pytest.raises(LeagueError, match="is not disqualified"):
+        league.submissions.reinstate(2, "again")
+    noted = [(e.action, e.submission, e.reason) for e in league.boards.audit() if e.submission]
+    assert noted == [("disqualify", 2, "borrowed"), ("disqualify", 1, "borrowed too"), ("reinstate", 2, "it was hers")]
+
+
+def test_a_removed_racer_is_off_the_board_and_submits_no_more(league: League, bundle: MakeBundle) -> None:
+    for i, racer in enumerate(["Ann", "Bob"]):
+        league.submissions.submit(bundle(i), None, racer)
+    drain(league, laps(9000))
+    league.submissions.remove("ann", None, "two names")
+    assert [(s.place, s.entry.racer) for s in league.boards.standings()] == [("1", "Bob")]
+    with pytest.raises(LeagueError, match="was removed from 'community': two names"):
+        league.submissions.submit(bundle(2), None, "Ann")
+    with pytest.raises(LeagueError, match="removed already"):
+        league.submissions.remove("Ann", None, "again")
+    league.submissions.readmit("Ann", None, "a twin")
+    assert [s.place for s in league.boards.standings()] == ["=1", "=1"]
+
+
+def test_every_administrative_action_needs_a_reason(league: League, bundle: MakeBundle) -> None:
+    league.submissions.submit(bundle(1), None, "Ann")
+    for action in (
+        lambda: league.submissions.disqualify(1, ""),
+        lambda: league.submissions.remove("Ann", None, "  "),
+        lambda: league.races.cancel(None, ""),
+    ):
+        with pytest.raises(LeagueError, match="say why"):
+            action()
+
+
+def test_of_several_runs_the_median_counts(league: League, bundle: MakeBundle) -> None:
+    league.races.create("second", RaceSettings(laps=1, runs=3))
+    league.races.open("second")
+    league.submissions.submit(bundle(1), "second", "Ann")
+    (made,) = drain(league, laps(9000), (), laps(8000))
+    assert (made.status, made.score) == (Status.SCORED, Score(9000, 100.0, 1, 0))
+    assert [run.laps for run in league.submissions.runs(1)] == [laps(9000), (), laps(8000)]
+
+
+def test_seeds_are_not_told_before_the_close(league: League, bundle: MakeBundle) -> None:
+    league.submissions.submit(bundle(1), None, "Ann")
+    drain(league, laps(9000))
+    assert {run.seed for run in league.submissions.runs(1)} == {0}
+    with pytest.raises(LeagueError, match="which tells the seeds, it takes one that is CLOSED or FINAL"):
+        league.submissions.receipt(1)
+    seeds = league.races.close(None).seeds
+    assert tuple(run.seed for run in league.submissions.runs(1)) == seeds
+    assert str((seeds or ())[0]) in league.submissions.receipt(1)

@@ -1,0 +1,155 @@
+"""What touches a stranger's file has a process of its own, and that process can do little."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from league import sandbox
+from league.confinement import Limits
+from racer_env.errors import BundleError
+
+LIMITS = Limits(cpu_seconds=60, wall_seconds=60, memory_mb=256)
+linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems have resource limits only")
+
+
+def refuses(_: Any) -> Any:
+    raise BundleError("its weights are not numbers")
+
+
+def breaks(_: Any) -> Any:
+    raise RuntimeError("a mistake of ours")
+
+
+def opens_a_socket(_: Any) -> Any:
+    return socket.socket(socket.AF_INET, socket.SOCK_STREAM).fileno()
+
+
+def starts_a_process(_: Any) -> Any:
+    return subprocess.run(["true"], check=True).returncode
+
+
+def forks(_: Any) -> Any:
+    return os.fork()
+
+
+def kills_its_parent(_: Any) -> Any:
+    return os.kill(os.getppid(), 0)
+
+
+def writes(path: str) -> Any:
+    return Path(path).write_text("here")
+
+
+def reads(path: str) -> Any:
+    return Path(path).read_text()
+
+
+def takes_memory(_: Any) -> Any:
+    return int(np.ones(2**26).sum())
+
+
+def runs_for_ever(_: Any) -> Any:
+    while True:
+        pass
+
+
+def sleeps(_: Any) -> Any:
+    time.sleep(60)
+
+
+def starts_threads(_: Any) -> Any:
+    seen: list[int] = []
+    threads = [threading.Thread(target=seen.append, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sorted(seen)
+
+
+def crashes(_: Any) -> Any:
+    ctypes.string_at(0)
+
+
+def dies(_: Any) -> Any:
+    os._exit(3)
+
+
+def doubles(value: Any) -> Any:
+    return value * 2
+
+
+def test_a_value_comes_back() -> None:
+    assert sandbox.run(doubles, [1, "a"], LIMITS).value == [1, "a", 1, "a"]
+
+
+def test_a_bad_file_is_refused_and_a_mistake_of_ours_is_a_failure() -> None:
+    assert sandbox.run(refuses, None, LIMITS) == sandbox.Outcome(refused="its weights are not numbers")
+    assert sandbox.run(breaks, None, LIMITS) == sandbox.Outcome(failed="RuntimeError: a mistake of ours")
+
+
+@pytest.mark.parametrize(("function", "code"), [(dies, "3"), (crashes, "SIGSEGV")])
+def test_a_process_that_dies_is_a_failure(function: sandbox.Function, code: str) -> None:
+    assert sandbox.run(function, None, LIMITS).failed == f"its process died with {code}"
+
+
+@linux
+@pytest.mark.parametrize("function", [opens_a_socket, starts_a_process, forks, kills_its_parent])
+def test_there_is_no_network_and_no_other_process(function: sandbox.Function) -> None:
+    assert "PermissionError" in (sandbox.run(function, None, LIMITS).failed or "")
+
+
+@linux
+def test_threads_are_fine() -> None:
+    assert sandbox.run(starts_threads, None, LIMITS).value == [0, 1, 2, 3]
+
+
+@linux
+def test_no_file_is_written_and_only_pythons_own_are_read(tmp_path: Path) -> None:
+    if not any("Landlock" in words for words in sandbox.protection(LIMITS)):
+        pytest.skip("this kernel has no Landlock")
+    (tmp_path / "secret").write_text("the league's key")
+    assert "PermissionError" in (sandbox.run(reads, str(tmp_path / "secret"), LIMITS).failed or "")
+    assert "PermissionError" in (sandbox.run(writes, str(tmp_path / "mine"), LIMITS).failed or "")
+    assert sandbox.run(reads, os.__file__, LIMITS).value
+
+
+def test_memory_has_a_limit() -> None:
+    assert sandbox.run(takes_memory, None, LIMITS).refused == "it needs more than the 256 MB of memory allowed"
+    assert sandbox.run(takes_memory, None, replace(LIMITS, memory_mb=1024)).value == 2**26
+
+
+def test_processor_time_has_a_limit() -> None:
+    told = sandbox.run(runs_for_ever, None, replace(LIMITS, cpu_seconds=1)).refused
+    assert told == "it took more than the 1 s of processor time allowed"
+
+
+def test_time_has_a_limit() -> None:
+    started = time.monotonic()
+    assert sandbox.run(sleeps, None, replace(LIMITS, wall_seconds=1)).refused == "it took more than the 1 s allowed"
+    assert time.monotonic() - started < 30.0
+
+
+def test_a_process_that_is_broken_off_is_gone() -> None:
+    call = sandbox.start(sleeps, None, LIMITS)
+    assert call.process.is_alive()
+    call.end()
+    assert not call.process.is_alive()
+
+
+def test_what_holds_is_said() -> None:
+    words = "; ".join(sandbox.protection(LIMITS))
+    assert "60 s of processor time" in words
+    assert "256 MB of memory" in words

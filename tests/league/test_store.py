@@ -1,0 +1,134 @@
+"""A league is one folder; what is not one is answered with one sentence."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from league.database import Database
+from league.errors import LeagueError
+from league.races import RaceSettings
+from league.service import League
+from league.store import Store
+from racer_env.errors import TrackError
+
+
+def contents(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+def test_a_new_league_is_one_folder(tmp_path: Path) -> None:
+    league = League.create(tmp_path / "league", RaceSettings())
+    (track,) = (tmp_path / "league" / "tracks").iterdir()
+    league.close()
+    assert contents(tmp_path / "league") == ["keys/signing.pem", "league.db", "league.toml", f"tracks/{track.name}"]
+    assert league.store.route(track.stem).shape[1] == 6
+
+
+def test_a_league_is_not_made_twice(tmp_path: Path) -> None:
+    League.create(tmp_path / "league", RaceSettings())
+    with pytest.raises(LeagueError, match="already holds a league"):
+        League.create(tmp_path / "league", RaceSettings())
+
+
+def test_a_league_on_a_track_that_does_not_exist_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(TrackError, match="atlantis"):
+        League.create(tmp_path / "league", RaceSettings(track="atlantis"))
+    assert not (tmp_path / "league").exists()
+
+
+def test_a_folder_that_is_a_file_is_refused_with_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "league").write_text("mine")
+    with pytest.raises(LeagueError, match="cannot be made a league"):
+        League.create(tmp_path / "league", RaceSettings())
+
+
+def test_a_folder_without_a_league_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(LeagueError, match="racer league init"):
+        League(tmp_path)
+
+
+def test_an_unfinished_league_is_none(tmp_path: Path) -> None:
+    League.create(tmp_path / "league", RaceSettings())
+    (tmp_path / "league" / "league.toml").unlink()
+    with pytest.raises(LeagueError, match="older version"):
+        League(tmp_path / "league")
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        (b"", "must hold a line such as"),
+        (b"database = 3", "must be a text, not 3"),
+        (b"database = ", "must hold a line such as"),
+        (b"\xff", "must hold a line such as"),
+        (b'database = "sqlite:///other.db"', "other.db is not there"),
+    ],
+)
+def test_a_broken_configuration_is_answered_with_one_sentence(tmp_path: Path, config: bytes, says: str) -> None:
+    League.create(tmp_path / "league", RaceSettings())
+    (tmp_path / "league" / "league.toml").write_bytes(config)
+    with pytest.raises(LeagueError, match=says):
+        League(tmp_path / "league")
+
+
+def test_a_file_that_is_no_database_is_refused_with_one_sentence(tmp_path: Path) -> None:
+    League.create(tmp_path / "league", RaceSettings())
+    (tmp_path / "league" / "league.db").write_text("no database, " * 1000)
+    with pytest.raises(LeagueError, match="not a database"):
+        League(tmp_path / "league")
+
+
+def test_another_programs_database_is_refused_with_one_sentence(tmp_path: Path) -> None:
+    League.create(tmp_path / "league", RaceSettings())
+    (tmp_path / "league" / "league.db").unlink()
+    with closing(sqlite3.connect(tmp_path / "league" / "league.db")) as other:
+        other.execute("CREATE TABLE recipes (name)")
+    with pytest.raises(LeagueError, match="not the database of a league"):
+        League(tmp_path / "league")
+
+
+def test_a_league_of_another_version_says_how_to_upgrade_it(tmp_path: Path) -> None:
+    league = League.create(tmp_path / "league", RaceSettings())
+    Database("sqlite:///league.db", tmp_path / "league").migrate("base")
+    with pytest.raises(LeagueError, match="not the database of a league"):
+        League(tmp_path / "league")
+    with closing(sqlite3.connect(tmp_path / "league" / "league.db")) as database:
+        database.execute("INSERT INTO alembic_version VALUES ('0000')")
+        database.commit()
+    with pytest.raises(LeagueError, match=r"is at revision 0000, .*: racer league upgrade"):
+        League(league.store.folder)
+
+
+def test_upgrading_a_league_that_is_up_to_date_changes_nothing(tmp_path: Path) -> None:
+    League.create(tmp_path / "league", RaceSettings())
+    Store.upgraded(tmp_path / "league")
+    assert len(League(tmp_path / "league").races.all()) == 1
+
+
+def test_a_bundle_or_track_that_was_changed_is_noticed(tmp_path: Path, bundle: Callable[[int], Path]) -> None:
+    league = League.create(tmp_path / "league", RaceSettings())
+    sha256 = league.submissions.submit(bundle(1), None, "Ann").bundle_sha256
+    league.store.bundle_path(sha256).write_bytes(b"another")
+    with pytest.raises(LeagueError, match="has been changed since it was submitted"):
+        league.store.bundle(sha256, sha256)
+    (track,) = (tmp_path / "league" / "tracks").iterdir()
+    track.write_bytes(track.read_bytes().replace(b"\x3f", b"\x40"))
+    with pytest.raises(LeagueError, match=r"has been changed|cannot be read"):
+        league.store.route(track.stem)
+
+
+def test_what_a_killed_process_left_is_tidied_up_after_a_while(tmp_path: Path) -> None:
+    import os
+
+    league = League.create(tmp_path / "league", RaceSettings())
+    old, new = (tmp_path / "league" / "bundles" / name for name in (".old", ".new"))
+    for file in (old, new):
+        file.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    league.store.tidy()
+    assert (old.exists(), new.exists()) == (False, True)
