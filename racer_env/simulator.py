@@ -145,7 +145,7 @@ class Simulator:
 
     def _seeded(self, seed: int | Sequence[int]) -> tuple[Streams, Ints]:
         """The seed of every car (n,), and its number among the cars of that seed (n,)."""
-        if isinstance(seed, int):
+        if not isinstance(seed, Sequence):
             return np.repeat(seeds_of([seed]), self.n), self.everyone
         if len(seed) != self.worlds:
             raise RacerError(f"{self.worlds} worlds need one seed, or one each, not {len(seed)}")
