@@ -1,17 +1,42 @@
 """Loaded by the process whose copies drive (`league.sandbox.prepare`), and by nobody else.
 
 It computes in the way of `ARITHMETIC` and loads what driving takes, every kernel that a race may need among it; those
-that are not compiled yet are compiled and kept here, because a confined process could not keep them.
+that are not compiled yet are compiled and kept here, because a confined process could not keep them. One process does
+so at a time: who waits finds them compiled.
 """
 
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
 
+import fcntl  # only systems that have it copy processes
 import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from league.sandbox import ARITHMETIC
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Be the only process that loads kernels. The lock is the system's, and ends with its process."""
+    import numba
+
+    from racer_env.kernel import COMPILED
+
+    if not COMPILED:
+        yield
+        return
+    kept = Path(numba.config.CACHE_DIR)  # type: ignore[attr-defined]
+    kept.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(kept / "warm.lock", os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _load() -> None:
@@ -38,6 +63,7 @@ def _load() -> None:
 
 
 os.environ.update(ARITHMETIC)  # before anything is loaded that reads it
-_load()
+with _alone():
+    _load()
 gc.collect()
 gc.freeze()  # so that copies share what is loaded
