@@ -32,6 +32,7 @@ race: install
 	$(RACER) train reward_functions/straight_speed --track oval --run race/bold --until-laps 10 --minutes 3
 	$(RACER) export race/careful -o race/careful.tar.gz
 	$(RACER) export race/bold -o race/bold.tar.gz
+	$(RACER) car check race/bold.tar.gz
 	$(RACER) league init --league race/league --track oval
 	$(RACER) league submit race/careful.tar.gz --league race/league --racer careful
 	$(RACER) league submit race/bold.tar.gz --league race/league --racer bold

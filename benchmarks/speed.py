@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import track as progress
 
-from benchmarks import driving, peers, seeing, sizes, starting, training_loop, training_profile
+from benchmarks import driving, exporting, peers, seeing, sizes, starting, training_loop, training_profile
 from benchmarks.measure import Peer, compare, machine, table
 
 WIDTH = 400  #: characters of a line where the output goes into a file, so that rows of tables stay whole
@@ -29,7 +29,7 @@ def main(
     if not only:
         with console.status("measuring other simulators, which the first time takes minutes to install"):
             others = peers.measured()
-    rows = [*driving.rows(others), *seeing.rows(others[:1]), *training_loop.rows(), *starting.rows()]
+    rows = [*driving.rows(others), *seeing.rows(others[:1]), *training_loop.rows(), *exporting.rows(), *starting.rows()]
     chosen = [row for row in rows if only in row.what]
     watched = progress(chosen, description="measuring", console=console, transient=True)
     console.print(table([compare(row) for row in watched]))

@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator
 from typing import IO
 
-from racer_env.errors import BundleError
+from racer_env.errors import BundleError, briefly
 from racer_env.graphdef import MAX_BYTES
 
 MODEL, METADATA = "agent/model.pb", "model_metadata.json"
@@ -26,6 +26,7 @@ MAX_METADATA = 2**20  #: bytes
 MAX_UNPACKED = MAX_BYTES + 256 * 2**20  #: bytes of all files together; what AWS adds to a model are logs
 MAX_HEADERS = 4 * 2**20  #: bytes of everything else
 MAX_MEMBERS = 1000
+MAX_NAME = 400  #: letters of a path
 
 #: What Python raises for an archive that is cut off, changed or made to hurt.
 DAMAGE = (tarfile.TarError, EOFError, OSError, zlib.error, ValueError, OverflowError, RecursionError)
@@ -81,7 +82,7 @@ def unpack(file: IO[bytes]) -> tuple[bytes, bytes]:
         while stream.read(2**16):  # to the end, where the checksum is
             pass
     except DAMAGE as error:
-        raise BundleError(f"it is not a whole .tar.gz archive: {error}") from error
+        raise BundleError(f"it is not a whole .tar.gz archive: {briefly(error)}") from error
     return found
 
 
@@ -145,6 +146,7 @@ def _files(archive: tarfile.TarFile, stream: _Metered) -> Iterator[tuple[str, ta
 
 def _clean_path(member: tarfile.TarInfo) -> str:
     name = member.name[:200]
+    check_length(member.name)
     if not (member.isreg() or member.isdir()) or member.issparse():
         raise BundleError(f"{name!r} is a link or a special file; only plain files are allowed")
     if name.startswith("/") or ".." in name.split("/"):
@@ -152,6 +154,12 @@ def _clean_path(member: tarfile.TarInfo) -> str:
     if member.size < 0:
         raise BundleError(f"{name!r} says that it has {member.size} bytes")
     return posixpath.normpath(member.name)
+
+
+def check_length(name: str) -> None:
+    """Refuse the name of a packed file that is too long to be told. Raises `BundleError`."""
+    if len(name) > MAX_NAME:
+        raise BundleError(f"{name[:40]!r}... is a name of {len(name)} letters; at most {MAX_NAME} are allowed")
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo, most: int) -> bytes:

@@ -1,8 +1,8 @@
 """The bundle: a trained driver as data, and as the ``<name>.tar.gz`` that a DeepRacer takes.
 
-Training writes it, the league reads and races it, the car runs it. `Bundle.open` asks for what driving here
-needs, `Bundle.check` for what the real car needs too. What no check can show is how fast a car computes, and
-how the picture of its camera differs from ours.
+Training writes it, the league reads and races it, the car runs it. `Bundle.open` reads whatever a DeepRacer was
+trained with, wherever, and asks for what driving here needs; `Bundle.check` for what the real car needs too. What no
+check can show is how fast a car computes, and how the picture of its camera differs from ours.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,8 +25,9 @@ from racer_env.graph import Graph, Node, execute
 from racer_env.graphdef import decode, encode
 from racer_env.inspection import inspect_graph, inspect_metadata, sensor_shape
 from racer_env.metadata import ModelMetadata
+from racer_env.model_files import BEST, ModelFiles, find_model
 from racer_env.operations import Array
-from racer_env.policy_graph import inputs, policy_output
+from racer_env.policy_graph import SAC_POLICY, inputs, policy_output
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,28 +45,33 @@ class Bundle:
     name: str
 
     @classmethod
-    def open(cls, path: Path) -> Bundle:
-        """Read an archive and make sure that its driver can drive here.
+    def open(cls, path: Path, which: str = BEST) -> Bundle:
+        """Read a driver and make sure that it can drive here.
+
+        Args:
+            path: a car's ``.tar.gz``, a ``.zip`` or folder of a virtual model, or a ``.pb`` beside its metadata.
+            which: of a virtual model, ``best`` or ``last`` checkpoint.
 
         Raises:
             BundleError: one sentence that names the file and what is wrong with it.
         """
         try:
-            with path.open("rb") as file:
-                return cls.read(file, str(path))
+            with _blaming(path):
+                return cls.of(find_model(path, which))
         except OSError as error:
             raise BundleError(f"{path} cannot be read: {error.strerror or error}") from error
 
     @classmethod
     def read(cls, file: IO[bytes], file_name: str) -> Bundle:
-        """Do what `open` does for an open file, such as an upload, that is called `file_name`."""
-        try:
-            name = installed_name(Path(file_name).name)
-            model, metadata = unpack(file)
-            bundle = cls(_parse(metadata), decode(model), name)
-            bundle.decide(bundle.blank(2))  # two frames, for what works with one may fail with a crowd
-        except BundleError as error:
-            raise BundleError(f"{file_name}: {error}") from error
+        """Do what `open` does for an open car's archive, such as an upload, that is called `file_name`."""
+        with _blaming(file_name):
+            return cls.of(ModelFiles(installed_name(Path(file_name).name), *unpack(file)))
+
+    @classmethod
+    def of(cls, files: ModelFiles) -> Bundle:
+        """Understand a driver's files. Raises `BundleError` if it cannot drive here."""
+        bundle = cls(_parse(files.metadata), decode(files.model), files.name)
+        bundle.decide(bundle.blank(2))  # two frames, for what works with one may fail with a crowd
         return bundle
 
     def write(self, path: Path) -> None:
@@ -75,6 +81,11 @@ class Bundle:
             BundleError: the car could not run the driver (see `check`), or the file cannot be written.
         """
         check_file_name(path.name)
+        if self.metadata.training_algorithm != "clipped_ppo":
+            raise BundleError(
+                f"{METADATA}: training_algorithm is {self.metadata.training_algorithm!r}, but newer cars find the "
+                f"output of 'clipped_ppo' only; export it as that, whatever trained it"
+            )
         self.check()
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
         try:
@@ -135,6 +146,24 @@ class Bundle:
         """The width of the policy: the length of the list of actions, or 2 for steering and speed."""
         return len(self.metadata.actions) if isinstance(self.metadata.actions, DiscreteActions) else 2
 
+    def actions(self, policy: Array) -> Array:
+        """Turn a policy into actions as the simulator takes them.
+
+        SAC's graph ends with the mean before it is squashed; the original squashes it where it drives
+        (``multi_agent_coach/architectures/tensorflow_components/heads/sac_head.py``).
+
+        Args:
+            policy: (n, actions), of `decide`.
+
+        Returns:
+            For a list of actions the index (n,) of the best one, the first of equals; else steering and speed
+            (n, 2) in [-1, 1].
+        """
+        if self.discrete:
+            return np.asarray(policy.argmax(axis=1))
+        squash = self.output == SAC_POLICY and self.graph.by_name[self.output].op != "Tanh"
+        return np.tanh(policy) if squash else policy.clip(-1.0, 1.0)
+
     def observation_shape(self, sensor: str) -> tuple[int, ...]:
         """Give the shape of one observation of a sensor: (h, w, c), or (width,) of a LiDAR."""
         return sensor_shape(self.metadata, sensor)
@@ -179,6 +208,15 @@ class Bundle:
             )
         if not np.isfinite(policy).all():
             raise BundleError("the graph answers with what is not a number: its weights are broken or overflow")
+
+
+@contextlib.contextmanager
+def _blaming(file: Path | str) -> Iterator[None]:
+    """Let what is wrong begin with the name of the file."""
+    try:
+        yield
+    except BundleError as error:
+        raise BundleError(f"{file}: {error}") from error
 
 
 def _parse(metadata: bytes) -> ModelMetadata:

@@ -34,6 +34,17 @@ class ReplayError(RacerError):
     """A replay that cannot be read, written or shown."""
 
 
+def told(value: object) -> str:
+    """A value of a file as a sentence of ours tells it: not without end."""
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:120]}..."
+
+
+def briefly(error: Exception) -> str:
+    """What another's error says, as part of a sentence of ours: in one line, and not without end."""
+    return " ".join(str(error).split())[:200]
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which of `known` was probably meant: ``; did you mean 'oval'?``, or list what there is."""
     names = sorted(known)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from racer_env.car import ActionSpace, Car, ContinuousActions, DiscreteActions, car_of_version
-from racer_env.errors import MetadataError, nearest
+from racer_env.errors import MetadataError, nearest, told
 
 CAMERAS = ("observation", "FRONT_FACING_CAMERA", "LEFT_CAMERA", "STEREO_CAMERAS")
 DISCRETIZED = "DISCRETIZED_SECTOR_LIDAR"  #: the only one for which the simulator reads ``lidar_config``
@@ -132,7 +132,7 @@ def _number(value: Any, name: str) -> float:
     except (TypeError, ValueError, OverflowError):
         raise MetadataError(f"{name} is {str(value)[:40]!r}, but must be a number") from None
     if not abs(number) < float("inf"):
-        raise MetadataError(f"{name} is {value!r}, but must be finite")
+        raise MetadataError(f"{name} is {told(value)}, but must be finite")
     return number
 
 
@@ -141,13 +141,13 @@ def _choice(raw: dict[str, Any], key: str, allowed: tuple[str, ...], fold: Any) 
         return None
     value = fold(str(raw[key]))
     if value not in allowed:
-        raise MetadataError(f"{key} is {raw[key]!r}; {nearest(value, allowed)}")
+        raise MetadataError(f"{key} is {told(raw[key])}; {nearest(value, allowed)}")
     return str(value)
 
 
 def _sensors(names: Any) -> tuple[str, ...]:
-    if not isinstance(names, list) or not names:
-        raise MetadataError(f"sensor is {names!r}, but must be a list of sensor names")
+    if not isinstance(names, list) or not 1 <= len(names) <= 9:
+        raise MetadataError(f"sensor is {told(names)}, but must be a list of sensor names")
     if names in ([STATE], [STATE, OBJECTS]):
         return tuple(names)
     for name in names:
@@ -156,7 +156,7 @@ def _sensors(names: Any) -> tuple[str, ...]:
                 f"sensor {names} mixes {name} with others, but {STATE} must be alone, or be followed by {OBJECTS} alone"
             )
         if name not in CAMERAS + LIDARS:
-            raise MetadataError(f"sensor {name!r} does not exist; {nearest(str(name), CAMERAS + LIDARS)}")
+            raise MetadataError(f"sensor {told(name)} does not exist; {nearest(str(name), CAMERAS + LIDARS)}")
     cameras, lidars = [n for n in names if n in CAMERAS], [n for n in names if n in LIDARS]
     if len(cameras) != 1:
         raise MetadataError(
@@ -176,7 +176,7 @@ def _count(names: list[str], what: str) -> str:
 def _lidar(config: Any, sensors: tuple[str, ...]) -> dict[str, float]:
     if not isinstance(config, dict):
         raise MetadataError(f"lidar_config is {str(config)[:40]!r}, but must be an object of numbers")
-    numbers = {str(key): _number(value, f"lidar_config.{key}") for key, value in config.items()}
+    numbers = {str(key): _number(value, f"lidar_config.{key[:40]}") for key, value in config.items()}
     if DISCRETIZED in sensors:
         LidarConfig.of(numbers)
     return numbers

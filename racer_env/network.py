@@ -21,7 +21,7 @@ from torch.nn import functional
 from racer_env.bundle import Bundle
 from racer_env.errors import BundleError
 from racer_env.graph import Graph, fold
-from racer_env.operations import Array, Attributes, strides
+from racer_env.operations import Array, Attributes, axes_of, index_of, integers, strides
 from racer_env.policy_graph import inputs, policy_output
 
 #: Frames that are computed at a time; more would only take more memory.
@@ -47,8 +47,19 @@ def _add(_: Attributes, x: Tensor, y: Tensor) -> Tensor:
     return x + y
 
 
+def _shape(attributes: Attributes, x: Tensor) -> Tensor:
+    return torch.tensor(x.shape, dtype=torch.int64 if integers(attributes) is np.int64 else torch.int32)
+
+
+def _prod(attributes: Attributes, x: Tensor, axes: Tensor) -> Tensor:
+    for axis in sorted(axes_of(axes, x.ndim), reverse=True):
+        x = x.prod(dim=axis, keepdim=bool(attributes.get("keep_dims", False)), dtype=x.dtype)
+    return x
+
+
 OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "Identity": lambda _, x: x,
+    "StopGradient": lambda _, x: x,
     "Conv2D": _conv2d,
     "BiasAdd": _add,
     "RealDiv": lambda _, x, y: x / y,
@@ -56,9 +67,17 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "AddV2": _add,
     "Sub": lambda _, x, y: x - y,
     "Mul": lambda _, x, y: x * y,
+    "Maximum": lambda _, x, y: torch.maximum(x, y),
+    "Minimum": lambda _, x, y: torch.minimum(x, y),
+    "Exp": lambda _, x: torch.exp(x),
     "MatMul": _matmul,
     "Reshape": lambda _, x, shape: x.reshape(shape.tolist()),
     "ConcatV2": _concat,
+    "Shape": _shape,
+    "StridedSlice": lambda attributes, x, begin, end, steps: x[index_of(attributes, begin, end, steps)],
+    "Pack": lambda attributes, first, *rest: torch.stack([first, *rest], dim=attributes.get("axis", 0)),
+    "Prod": _prod,
+    "ExpandDims": lambda _, x, axis: x.unsqueeze(int(axis.reshape(()))),
     "Relu": lambda _, x: functional.relu(x),
     "Tanh": lambda _, x: torch.tanh(x),
     "Sigmoid": lambda _, x: torch.sigmoid(x),
@@ -136,9 +155,7 @@ class NetworkDriver:
         Raises:
             BundleError: a sensor is missing or has another shape, or the network answers with no number.
         """
-        policy = self.policy(observations)
-        actions: npt.NDArray[Any] = policy.argmax(axis=1) if self.bundle.discrete else policy.clip(-1.0, 1.0)
-        return actions
+        return self.bundle.actions(self.policy(observations))
 
     def policy(self, observations: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
         """Compute the policy (n, actions): probabilities of actions, or the mean of steering and speed."""
@@ -155,7 +172,7 @@ class NetworkDriver:
     def _answer(self, observations: Mapping[str, Tensor]) -> npt.NDArray[np.float32]:
         try:
             answer: npt.NDArray[np.float32] = self.network(observations).numpy()
-        except RuntimeError as error:
+        except (RuntimeError, LookupError, TypeError, ValueError) as error:
             reason = str(error).partition("\n")[0]
             raise BundleError(f"torch cannot compute the graph of {self.name}: {reason}") from error
         return answer

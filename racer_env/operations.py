@@ -102,6 +102,51 @@ def _concat(_: Attributes, first: Array, *rest: Array) -> Array:
     return np.concatenate([first, *others], axis=int(axis))
 
 
+def integers(attributes: Attributes) -> type[np.integer[Any]]:
+    """Give the element type in which ``Shape`` answers: int64 if it is asked for, else int32."""
+    return np.int64 if getattr(attributes.get("out_type"), "value", 3) == 9 else np.int32
+
+
+def index_of(attributes: Attributes, begin: Any, end: Any, steps: Any) -> tuple[Any, ...]:
+    """Translate a ``StridedSlice`` into an index. Raises `BundleError` for one that goes backwards."""
+    rows = [np.asarray(x) for x in (begin, end, steps)]
+    if any(row.ndim != 1 or row.dtype.kind != "i" or len(row) != len(rows[0]) for row in rows):
+        raise BundleError("begin, end and strides of a slice must be equally long rows of integers")
+    masks = [attributes.get(f"{name}_mask", 0) for name in ("ellipsis", "new_axis", "shrink_axis", "begin", "end")]
+    out: list[Any] = []
+    for i, (first, last, step) in enumerate(zip(*(row.tolist() for row in rows), strict=True)):
+        ellipsis, new, shrink, open_begin, open_end = (bool(mask >> i & 1) for mask in masks)
+        if step < 1:
+            raise BundleError(f"a slice has the stride {step}, but must go forwards")
+        part = slice(None if open_begin else first, None if open_end else last, step)
+        out.append(... if ellipsis else None if new else first if shrink else part)
+    return tuple(out)
+
+
+def axes_of(axes: Any, rank: int) -> tuple[int, ...]:
+    """Give the axes that an operation goes along, from 0. Raises `BundleError` unless there are such axes."""
+    said = [int(axis) for axis in np.ravel(axes)]
+    out = tuple(axis % rank for axis in said if -rank <= axis < rank)
+    if len(set(out)) < len(said):
+        raise BundleError(f"there are {rank} axes, but it goes along {said[:8]}")
+    return out
+
+
+def _prod(attributes: Attributes, x: Array, axes: Array) -> Array:
+    keep = bool(attributes.get("keep_dims", False))
+    return np.asarray(np.prod(x, axis=axes_of(axes, x.ndim), keepdims=keep, dtype=x.dtype))
+
+
+def _exp(_: Attributes, x: Array) -> Array:
+    if x.dtype.kind != "f":
+        raise BundleError("only floats have an exponential")
+    return np.asarray(np.exp(x))
+
+
+def _nothing(_: Attributes) -> Array:
+    raise BundleError("it computes nothing; it only says what comes before what")
+
+
 def _softmax(_: Attributes, x: Array) -> Array:
     powers = np.exp(x - x.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
@@ -119,6 +164,8 @@ OPERATIONS: dict[str, Operation] = {
     "Placeholder": _placeholder,
     "Const": _const,
     "Identity": lambda _, x: x,
+    "StopGradient": lambda _, x: x,
+    "NoOp": _nothing,
     "Conv2D": _conv2d,
     "BiasAdd": _bias_add,
     "RealDiv": _real_div,
@@ -126,9 +173,17 @@ OPERATIONS: dict[str, Operation] = {
     "AddV2": _add,
     "Sub": lambda _, x, y: np.asarray(x - y),
     "Mul": lambda _, x, y: np.asarray(x * y),
+    "Maximum": lambda _, x, y: np.maximum(x, y),
+    "Minimum": lambda _, x, y: np.minimum(x, y),
+    "Exp": _exp,
     "MatMul": _matmul,
     "Reshape": _reshape,
     "ConcatV2": _concat,
+    "Shape": lambda attributes, x: np.array(x.shape, integers(attributes)),
+    "StridedSlice": lambda attributes, x, begin, end, steps: np.asarray(x[index_of(attributes, begin, end, steps)]),
+    "Pack": lambda attributes, first, *rest: np.stack([first, *rest], axis=attributes.get("axis", 0)),
+    "Prod": _prod,
+    "ExpandDims": lambda _, x, axis: np.expand_dims(x, int(axis.reshape(()))),
     "Relu": lambda _, x: np.maximum(x, 0),
     "Tanh": lambda _, x: np.tanh(x),
     "Sigmoid": lambda _, x: 0.5 * (1 + np.tanh(0.5 * x)),
@@ -136,8 +191,9 @@ OPERATIONS: dict[str, Operation] = {
     "Softmax": _softmax,
 }
 
-BROADCASTING = ("RealDiv", "Add", "AddV2", "Sub", "Mul")
-VIEWS = ("Placeholder", "Const", "Identity", "Reshape")
+BROADCASTING = ("RealDiv", "Add", "AddV2", "Sub", "Mul", "Maximum", "Minimum")
+VIEWS = ("Placeholder", "Const", "Identity", "StopGradient", "NoOp", "Reshape", "ExpandDims", "StridedSlice", "Shape")
+MIXING = ("Reshape", "ConcatV2", "StridedSlice", "Prod", "ExpandDims")  #: take integers beside what they work on
 
 
 def cost(op: str, attributes: Attributes, inputs: list[Array]) -> tuple[int, int]:
@@ -165,7 +221,7 @@ def compute(op: str, attributes: Attributes, inputs: list[Array]) -> Array:
     Raises:
         BundleError: the inputs or attributes are not what the operation takes.
     """
-    if op not in ("Reshape", "ConcatV2") and len({x.dtype for x in inputs}) > 1:
+    if op not in MIXING and len({x.dtype for x in inputs}) > 1:
         raise BundleError(f"it mixes {' and '.join(sorted({x.dtype.name for x in inputs}))}")
     out = OPERATIONS[op](attributes, *inputs)
     if out.dtype not in (np.float32, np.int32, np.int64):

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from racer_env.errors import BundleError
 
 VARINT, FIXED64, BLOB, FIXED32 = 0, 1, 2, 5
-MAX_TEXT = 1024  #: bytes of one name
+MAX_TEXT = 400  #: bytes of one name
 
 WIRE_NAMES = {VARINT: "a varint", FIXED64: "eight bytes", BLOB: "a blob", FIXED32: "four bytes"}
 

@@ -25,8 +25,10 @@ from training.train_options import (
     Best,
     BothDirections,
     Cars,
+    Clone,
     Critic,
     EvaluateEvery,
+    From,
     Jitter,
     Minutes,
     ModelDir,
@@ -45,11 +47,14 @@ from training.train_options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from racer_env.race import Race
+    from training.beginning import Beginning
     from training.course import Course
     from training.run_folder import RunFolder
     from training.trainer import Stop, Trainer
 
 LAP_TIME = "--until-lap-time and --until-progress"
+RACE_OPTIONS = ("race", "obstacles", "bots", "bot_speed", "lane_changes", "random_places")
 INTERRUPTED = 130  #: exit code after Ctrl-C, as shells have it
 
 
@@ -87,6 +92,8 @@ def train(
     seed: Seed = 0,
     run: RunDir = None,
     resume: Resume = None,
+    bundle: From = None,
+    clone: Clone = None,
     car: CarName = None,
     network: NetworkName = None,
     critic: Critic = "STATE",
@@ -117,7 +124,9 @@ def train(
     if resume is not None:
         folder = start.resumed(resume, _fixed(context))
     else:
+        beginning = _beginning(bundle, clone)
         around = populated(TIME_TRIAL, race, obstacles, bots, bot_speed, lane_changes, random_places)
+        around = _around(context, beginning) or around
         folder, remarks = start.started(
             model_dir,
             track,
@@ -134,6 +143,7 @@ def train(
             both_directions,
             best,
             evaluate_every,
+            beginning,
         )
         for remark in remarks:
             console.print(note(remark))
@@ -142,20 +152,47 @@ def train(
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    run: Annotated[
+        Path, typer.Argument(help="A run folder, or a model that was trained elsewhere.", show_default=False)
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="NAME.tar.gz to write.", show_default=False)],
     which: Which = "best",
+    onnx: Annotated[bool, typer.Option("--onnx", help="Also write NAME.onnx, for other tools (extra onnx).")] = False,
 ) -> None:
-    """Write a run's driver as a DeepRacer car bundle."""
+    """Write a driver as a DeepRacer car bundle: a run's, or one that was trained elsewhere, as a virtual model."""
+    from training.elsewhere import is_run
+
+    if run.exists() and not is_run(run):
+        if onnx:
+            raise typer.BadParameter("needs a run folder", param_hint="--onnx")
+        _convert(run, output, checkpoint(which))
+        return
     import torch
 
     from training.export import export as write
     from training.run_folder import RunFolder
 
     torch.set_num_threads(1)
+    if onnx:
+        from training.onnx_export import export_onnx, require_packages
+
+        require_packages()
     bundle = write(RunFolder.open(run), output, checkpoint(which))
     size = output.stat().st_size / 1e6
     typer.echo(f"wrote {output}: {bundle.name}, {size:.1f} MB, checked against the run's network")
+    if onnx:
+        file = output.with_name(f"{bundle.name}.onnx")
+        differs = export_onnx(RunFolder.open(run), file, which)
+        typer.echo(f"wrote {file}: ONNX Runtime differs from the run's network by {differs:.1g} at most")
+
+
+def _convert(model: Path, output: Path, which: str) -> None:
+    from racer_env.conversion import for_car
+    from training.elsewhere import open_elsewhere
+
+    made = for_car(open_elsewhere(model, which), output.name.removesuffix(".tar.gz"))
+    made.write(output)
+    typer.echo(f"wrote {output}: {made.name}, {output.stat().st_size / 1e6:.1f} MB, checked against {model}")
 
 
 def _train(
@@ -189,6 +226,23 @@ def _trainers(
     from training.trainer import Trainer
 
     return lambda run, resume: nullcontext(Trainer(run, resume))
+
+
+def _beginning(bundle: Path | None, clone: Path | None) -> Beginning | None:
+    """The driver to begin with, if one is given."""
+    if bundle is None and clone is None:
+        return None
+    from training.beginning import from_bundle, from_run
+
+    if bundle is not None and clone is not None:
+        raise typer.BadParameter("begins with one driver; leave one of the two out", param_hint="--from and --clone")
+    return from_run(clone) if clone is not None else from_bundle(bundle)  # type: ignore[arg-type]
+
+
+def _around(context: typer.Context, beginning: Beginning | None) -> Race | None:
+    """The race of the run that is cloned, if nothing is said of one."""
+    given = any(_given(context, name) for name in RACE_OPTIONS)
+    return None if given or beginning is None else beginning.race
 
 
 def _stop(

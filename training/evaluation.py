@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from racer_env import driver as driving
-from racer_env.bundle import Bundle
 from racer_env.car import Car
 from racer_env.driver import Driver, RaceResult
 from racer_env.metadata import ModelMetadata
@@ -21,6 +20,7 @@ from racer_env.reward import Params, RewardFunction
 from racer_env.simulator import Simulator, Step
 from racer_env.trace import TraceRow
 from racer_env.track import Track
+from training.elsewhere import is_run, open_elsewhere
 from training.policy_driver import load_driver
 from training.records import LABELS, write_evaluation
 from training.run_folder import RunFolder
@@ -41,13 +41,13 @@ class Contender:
 
     @classmethod
     def open(cls, path: Path, which: str = "best") -> Contender:
-        """Open a run folder or a bundle."""
-        if path.is_dir():
+        """Open a run folder, or whatever else `Bundle.open` opens."""
+        if is_run(path):
             from racer_env.car import find_car  # noqa: PLC0415
 
             run = RunFolder.open(path)
             return cls(load_driver(run, which), run.model.metadata, find_car(run.settings.car), run.track, run)
-        bundle = Bundle.open(path)
+        bundle = open_elsewhere(path, which)
         return cls(NetworkDriver(bundle), bundle.metadata)
 
 

@@ -32,15 +32,21 @@ class Architecture:
     convolutions: tuple[Convolution, ...]
     embedder: tuple[int, ...] = ()
     middleware: tuple[int, ...] = (512,)
+    stereo: tuple[Convolution, ...] | None = None  #: on two pictures, without dense layers; None: as on one
+    lidar: tuple[int, ...] = (256, 256)  #: dense layers on a LiDAR
 
+
+DEEP_STEREO = ((32, 3, 1), (64, 3, 2), (64, 3, 1), (128, 3, 2), (128, 3, 1))
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW": Architecture(((32, 8, 4), (64, 4, 2), (64, 3, 1))),
-    "DEEP_CONVOLUTIONAL_NETWORK": Architecture(((32, 5, 2), (32, 3, 1), (64, 3, 2), (64, 3, 1)), (64,)),
-    "DEEP_CONVOLUTIONAL_NETWORK_DEEP": Architecture(
-        ((32, 8, 4), (32, 4, 2), (64, 4, 2), (64, 3, 1)), (512, 512), (256, 128)
+    "DEEP_CONVOLUTIONAL_NETWORK": Architecture(
+        ((32, 5, 2), (32, 3, 1), (64, 3, 2), (64, 3, 1)), (64,), stereo=DEEP_STEREO
     ),
-    COMPACT: Architecture(((8, 8, 8), (16, 3, 2), (32, 3, 2)), (), (128,)),
+    "DEEP_CONVOLUTIONAL_NETWORK_DEEP": Architecture(
+        ((32, 8, 4), (32, 4, 2), (64, 4, 2), (64, 3, 1)), (512, 512), (256, 128), stereo=DEEP_STEREO
+    ),
+    COMPACT: Architecture(((8, 8, 8), (16, 3, 2), (32, 3, 2)), (), (128,), lidar=(128,)),
 }
 
 
@@ -57,7 +63,7 @@ class Embedder(BaseFeaturesExtractor):
         middleware = (128,) if set(keys) <= set(PRIVILEGED) else chosen.middleware
         super().__init__(space, middleware[-1])
         self.keys = list(keys)
-        self.embedders = nn.ModuleDict({key: _embedder(space[key], chosen) for key in self.keys})
+        self.embedders = nn.ModuleDict({key: _embedder(key, _shape(space[key]), chosen) for key in self.keys})
         with torch.no_grad():
             joined = sum(self.embedders[key](torch.zeros(1, *_shape(space[key]))).shape[1] for key in self.keys)
         self.middleware = _dense(joined, middleware)
@@ -74,19 +80,20 @@ def _shape(space: spaces.Space[Any]) -> tuple[int, ...]:
     return space.shape
 
 
-def _embedder(space: spaces.Space[Any], architecture: Architecture) -> nn.Sequential:
-    shape = _shape(space)
+def _embedder(sensor: str, shape: tuple[int, ...], architecture: Architecture) -> nn.Sequential:
     if len(shape) != 3:
-        return _dense(shape[0], (128,))
+        return _dense(shape[0], (128,) if sensor in PRIVILEGED else architecture.lidar)
+    both = architecture.stereo if shape[0] == 2 else None
+    convolutions, dense = (both, ()) if both else (architecture.convolutions, architecture.embedder)
     layers: list[nn.Module] = []
     channels = shape[0]
-    for filters, kernel, stride in architecture.convolutions:
+    for filters, kernel, stride in convolutions:
         layers += [nn.Conv2d(channels, filters, kernel, stride), nn.ReLU(inplace=True)]
         channels = filters
     layers.append(nn.Flatten())
     with torch.no_grad():
         size = nn.Sequential(*layers)(torch.zeros(1, *shape)).shape[1]
-    return nn.Sequential(*layers, *_dense(size, architecture.embedder))
+    return nn.Sequential(*layers, *_dense(size, dense))
 
 
 def _dense(inputs: int, widths: Sequence[int]) -> nn.Sequential:

@@ -155,16 +155,20 @@ class _NoOptimizer:
 
 def load_driver(run: RunFolder, which: str = "best") -> PolicyDriver:
     """Load the driver of a run's checkpoint. Raises `RunError` if there is none."""
-    parameters = read_parameters(run, which)
-    arguments = policy_arguments(run)
-    spaces = observation_space_of(sensors_of(run)), action_space_of(run.model.metadata.actions)
-    policy = DriverPolicy(*spaces, lambda _: 0.0, ortho_init=False, optimizer_class=_NoOptimizer, **arguments)
+    parameters, policy = read_parameters(run, which), untrained(run)
     try:
         policy.load_state_dict(parameters["policy"])
     except (KeyError, RuntimeError) as error:
         raise wrong_network(run, which) from error
     policy.set_training_mode(False)
     return PolicyDriver(policy)
+
+
+def untrained(run: RunFolder) -> DriverPolicy:
+    """Make the policy of a run, with weights of chance and no optimiser."""
+    spaces = observation_space_of(sensors_of(run)), action_space_of(run.model.metadata.actions)
+    arguments = policy_arguments(run)
+    return DriverPolicy(*spaces, lambda _: 0.0, ortho_init=False, optimizer_class=_NoOptimizer, **arguments)
 
 
 def policy_arguments(run: RunFolder) -> dict[str, Any]:

@@ -163,6 +163,13 @@ class DeepRacerPPO(PPO):
         self.logger.record("train/explained_variance", float(explained))
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 
+    def require_finite(self) -> None:
+        """Raise `FloatingPointError` unless weights and the optimiser's moments, which are saved too, are finite."""
+        moments = (value for state in self.policy.optimizer.state.values() for value in state.values())
+        for tensor in (*self.policy.parameters(), *moments):
+            if not bool(torch.isfinite(tensor).all()):
+                raise FloatingPointError("the network's weights are not finite numbers")
+
     def _minibatches(self) -> Iterator[torch.Tensor]:
         """Rows of the minibatches of all epochs, until interrupted; a small rollout makes one of a power of two."""
         buffer = self._rollout

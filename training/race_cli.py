@@ -32,7 +32,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def evaluate(
-    driver: Annotated[Path, typer.Argument(help="A run folder or a bundle (.tar.gz).", show_default=False)],
+    driver: Annotated[
+        Path, typer.Argument(help="A run folder, a bundle, or a virtual model (folder, .zip, .pb).", show_default=False)
+    ],
     track: Annotated[
         str | None, typer.Option("--track", "-t", help="Name of a track, or a path of a .npy route.")
     ] = None,

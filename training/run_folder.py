@@ -11,6 +11,7 @@ settings.json                   ours: track, car, network, seed and sizes, resol
 provenance.json                 ours: versions, hashes and the machine
 track.npy                       ours: the route that was driven; with several, track-2.npy, track-3.npy ...
 checkpoints/last.zip, best.zip  ours: stable-baselines3's format, with course.json in it
+checkpoints/start.zip           ours: the weights that it began with, if not by chance
 tensorboard/                    ours: what stable-baselines3 logs
 logs/reward.log                 ours: what the reward function printed
 .lock                           ours: locked by the process that trains
@@ -46,6 +47,7 @@ from racer_env.track import Track
 from training.course import Course
 from training.model_folder import Hyperparameters, ModelFolder, read_metadata, to_json
 
+START = "start"  #: the checkpoint that a run begins with, if there is one
 PACKAGES = ("racer18", "gymnasium", "numba", "numpy", "stable-baselines3", "torch")
 
 
@@ -84,6 +86,7 @@ class Settings(BaseModel):
     steps_per_car: int = Field(40, ge=1)  #: in one iteration
     evaluate_every: int = Field(1, ge=1)  #: iterations
     best: Literal["progress", "reward", "lap-time"] = "progress"  #: what makes a checkpoint the best
+    begun_from: str | None = None  #: the bundle or run whose driver it began with
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,14 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, path: Path, model: ModelFolder, settings: Settings, tracks: Sequence[Track]) -> RunFolder:
-        """Make the folder of a new run, whole or not at all. Raises `RunError` if it holds anything already."""
+    def create(
+        cls, path: Path, model: ModelFolder, settings: Settings, tracks: Sequence[Track], start: bytes | None = None
+    ) -> RunFolder:
+        """Make the folder of a new run, whole or not at all; `start` is a checkpoint to begin with.
+
+        Raises:
+            RunError: it holds anything already, or cannot be written.
+        """
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             held = (path / "settings.json").is_file()
             go_on = f", or go on with: racer train --resume {path}" if held else ""
@@ -104,6 +113,8 @@ class RunFolder:
         with unwritable(path):
             try:
                 cls(unfinished)._fill(model, settings, tracks)
+                if start is not None:
+                    write(cls(unfinished).checkpoint(START), start)
                 if path.exists():
                     path.rmdir()
                 unfinished.rename(path)
@@ -186,7 +197,7 @@ class RunFolder:
             raise RunError(f"{file} cannot be read: {error}") from error
 
     def checkpoint(self, which: str) -> Path:
-        """Path of the checkpoint ``last`` or ``best``."""
+        """Path of the checkpoint ``last``, ``best`` or `START`."""
         return self.path / "checkpoints" / f"{which}.zip"
 
     def existing_checkpoint(self, which: str) -> Path:

@@ -54,6 +54,17 @@ EvaluateEvery = Annotated[
 ]
 RunDir = Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/NAME of the model.")]
 Resume = Annotated[Path | None, typer.Option(help="Go on with this run instead of starting one.")]
+From = Annotated[
+    Path | None,
+    typer.Option("--from", help="Begin with the driver of this bundle or virtual model.", show_default=False),
+]
+Clone = Annotated[
+    Path | None,
+    typer.Option(
+        help="Begin with the driver of this run; model, tracks, car and race are its own if not given.",
+        show_default=False,
+    ),
+]
 
 NetworkName = Annotated[
     str | None,

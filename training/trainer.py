@@ -24,6 +24,7 @@ from racer_env.reward import try_reward
 from racer_env.simulator import Simulator
 from racer_env.situations import trial
 from racer_env.timing import EXACT, ORIGINAL
+from training.beginning import begin
 from training.course import Course, Entry
 from training.networks import DriverPolicy
 from training.policy_driver import (
@@ -38,7 +39,7 @@ from training.policy_driver import (
 )
 from training.ppo import DeepRacerPPO
 from training.records import Episode, TrainingRecords
-from training.run_folder import RunFolder, add_course, unwritable, write
+from training.run_folder import START, RunFolder, add_course, unwritable, write
 from training.run_lock import locked
 from training.tensorboard import logger
 from training.vec_env import RacerVecEnv
@@ -137,6 +138,8 @@ class Trainer:
         if resume and run.checkpoint("last").exists():
             _load_weights(self.ppo, run)
             self.simulator.state.ticks[:] = self.course.ticks
+        elif run.checkpoint(START).exists():
+            begin(self.ppo.policy, run)  # type: ignore[arg-type]
         self.driver = PolicyDriver(self.ppo.policy)  # type: ignore[arg-type]
 
     def train(self, stop: Stop, report: Callable[[Report], None] = lambda _: None) -> Course:
@@ -154,6 +157,7 @@ class Trainer:
             self.ppo.set_logger(logger(self.run.path / "tensorboard"))
             self.ppo.begin(self.course.steps)
             try:
+                self._evaluate_beginning()
                 while not (self.interrupted or self._reached()):
                     self._iterate()
             except RewardError:
@@ -167,6 +171,12 @@ class Trainer:
             self._finish()
         return self.course
 
+    def _evaluate_beginning(self) -> None:
+        """Measure the driver that a run begins with, so that its best is never worse than that."""
+        if self.course.steps == 0 and self.run.checkpoint(START).exists():
+            self.evaluate()
+            self.course.laps_in_a_row = 0  # they end no training that has not begun
+
     def _iterate(self) -> None:
         """Gather experience, learn from it and, every now and then, evaluate and save."""
         began = time.monotonic()
@@ -176,7 +186,7 @@ class Trainer:
         try:
             self.ppo.train()
         finally:  # torch refuses to draw from what is not finite in words of its own
-            _require_finite(self.ppo)
+            self.ppo.require_finite()
         self.course.iterations += 1
         self._evaluated = False
         self._count_time()
@@ -327,14 +337,6 @@ def make_ppo(run: RunFolder, env: RacerVecEnv, seed: int) -> DeepRacerPPO:
             device="cpu",
             policy_kwargs={**policy_arguments(run), "optimizer_kwargs": optimizer},
         )
-
-
-def _require_finite(ppo: DeepRacerPPO) -> None:
-    """Raise `FloatingPointError` unless weights and the optimiser's moments, which are saved with them, are finite."""
-    moments = (value for state in ppo.policy.optimizer.state.values() for value in state.values())
-    for tensor in (*ppo.policy.parameters(), *moments):
-        if not bool(torch.isfinite(tensor).all()):
-            raise FloatingPointError("the network's weights are not finite numbers")
 
 
 def _load_weights(ppo: DeepRacerPPO, run: RunFolder) -> None:

@@ -71,6 +71,7 @@ def member(name: str, **fields: Any) -> tarfile.TarInfo:
         ((PB, META, member("f.json", type=tarfile.FIFOTYPE)), "link or a special file"),
         ((PB, ("model_metadata.json", b" " * (2**20 + 1))), "1048577 bytes, but at most 1048576"),
         ((PB, *[member(f"{i}.json") for i in range(1001)]), "more than 1000 files"),
+        ((PB, META, ("n" * 401 + ".json", b"")), "is a name of 406 letters; at most 400 are allowed"),
     ],
 )
 def test_an_archive_that_the_car_or_we_cannot_trust_is_refused(members: Any, sentence: str) -> None:

@@ -162,7 +162,7 @@ def test_a_name_is_read_as_the_car_reads_it(tmp_path: Path) -> None:
     for file_name, name in {"v1.2.tar.gz": "v1", "my racer.tar.gz": "my_racer"}.items():
         (tmp_path / file_name).write_bytes(data)
         assert Bundle.open(tmp_path / file_name).name == name
-    for file_name, sentence in {"racer.zip": "ends with '.tar.gz'", ".tar.gz": "no name before"}.items():
+    for file_name, sentence in {"racer.tgz": "a driver is a '.tar.gz' of a car", ".tar.gz": "no name before"}.items():
         (tmp_path / file_name).write_bytes(data)
         with pytest.raises(BundleError, match=sentence):
             Bundle.open(tmp_path / file_name)
@@ -206,8 +206,21 @@ def test_a_driver_that_only_some_cars_run_drives_here() -> None:
     text = metadata(actions=ContinuousActions((-30.0, 20.0), (1.0, 2.0)), training_algorithm="sac").to_json().encode()
     opened = read((META[0], text), ("model.pb", encode(coach_graph())))
     assert opened.output == SAC_POLICY
-    with pytest.raises(BundleError, match="clipped_ppo"):
+    with pytest.raises(BundleError, match="turns less to the left"):
         opened.check()
+
+
+def test_a_driver_of_sac_drives_with_its_mean_squashed_and_is_not_written(tmp_path: Path) -> None:
+    opened = read(
+        (META[0], metadata(actions=BOX, training_algorithm="sac").to_json().encode()), ("m.pb", encode(coach_graph()))
+    )
+    mean = opened.decide(opened.blank(2))
+    np.testing.assert_allclose(opened.actions(mean), np.tanh(mean))
+    assert np.abs(mean).max() > 0.1
+    assert [remark.partition(" do")[0] for remark in opened.check()] == ["Graphs of SAC"]
+    with pytest.raises(BundleError, match="'clipped_ppo' only; export it as that"):
+        opened.write(tmp_path / "sac.tar.gz")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_value_head_beside_the_policy_does_not_drive() -> None:

@@ -83,6 +83,47 @@ def test_rows_are_put_side_by_side_and_reshaped() -> None:
     assert run("Reshape", a, [-1, 2]).shape == (3, 2)
 
 
+def test_shapes_are_numbers_that_can_be_cut_packed_and_multiplied() -> None:
+    x = np.zeros((3, 4, 5), np.float32)
+    np.testing.assert_array_equal(run("Shape", x), [3, 4, 5])
+    assert run("Shape", x).dtype == np.int32
+    assert run("Shape", x, attributes={"out_type": DType.INT64}).dtype == np.int64
+    first = run("StridedSlice", [3, 4, 5], [0], [1], [1], attributes={"shrink_axis_mask": 1})
+    assert (first.shape, int(first)) == ((), 3)
+    assert run("Prod", [3, 4, 5], [0]) == 60
+    np.testing.assert_array_equal(
+        run("Prod", x + 2, [1, -1], attributes={"keep_dims": True}), np.full((3, 1, 1), 2.0**20)
+    )
+    np.testing.assert_array_equal(run("Pack", np.zeros(2), np.ones(2), attributes={"axis": 1}), [[0, 1], [0, 1]])
+    assert run("ExpandDims", x, [-1]).shape == (3, 4, 5, 1)
+
+
+def test_slices_are_those_of_numpy() -> None:
+    x = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+    masks = {"begin_mask": 0b100, "end_mask": 0b001}
+    np.testing.assert_array_equal(
+        run("StridedSlice", x, [1, 1, 9], [9, 3, 4], [1, 1, 2], attributes=masks), x[1:, 1:3, :4:2]
+    )
+    all_but_last = {"ellipsis_mask": 0b01, "begin_mask": 0b10}
+    np.testing.assert_array_equal(run("StridedSlice", x, [0, 0], [0, 2], [1, 1], attributes=all_but_last), x[..., :2])
+    assert run("StridedSlice", x, [0, 0], [0, 1], [1, 1], attributes={"new_axis_mask": 1}).shape == (1, 1, 4, 5)
+
+
+def test_clipping_and_powers_are_those_of_numpy() -> None:
+    x, y = np.array([-2, 0, 3], np.float32), np.float32(1)
+    np.testing.assert_array_equal(run("Maximum", x, y), [1, 1, 3])
+    np.testing.assert_array_equal(run("Minimum", x, y), [-2, 0, 1])
+    np.testing.assert_allclose(run("Exp", x), np.exp(x))
+    np.testing.assert_array_equal(run("StopGradient", x), x)
+
+
+def test_a_node_that_computes_nothing_may_stand_in_a_graph() -> None:
+    graph = Graph((const("a", 2.0), Node("init", "NoOp", ("^a",)), Node("y", "Identity", ("a", "^init"))))
+    assert execute(graph, {}) == 2.0
+    with pytest.raises(BundleError, match="computes nothing"):
+        execute(graph, {}, "init")
+
+
 def test_nodes_may_stand_in_any_order() -> None:
     nodes = (Node("y", "Add", ("b", "a")), const("a", 1.0), Node("b", "Relu", ("a",)))
     assert execute(Graph(nodes), {}) == 2.0
@@ -179,6 +220,16 @@ X, K = np.zeros((1, 4, 4, 2), np.float32), np.zeros((2, 2, 2, 3), np.float32)
         ("Reshape", (np.zeros(4), np.zeros(1)), {}, "row of integers"),
         ("ConcatV2", (np.zeros(4), np.zeros(2)), {}, "cannot be computed"),
         ("Softmax", ([1, 2],), {}, "gives float64"),
+        ("Exp", ([1, 2],), {}, "only floats"),
+        ("Prod", (np.zeros(4), [1]), {}, "there are 1 axes, but it goes along"),
+        ("Prod", (np.zeros((4, 4)), [0, -2]), {}, "there are 2 axes, but it goes along"),
+        ("Pack", (np.zeros(2), np.zeros(3)), {}, "cannot be computed"),
+        ("StridedSlice", (np.zeros(4), [0], [4], [-1]), {}, "must go forwards"),
+        ("StridedSlice", (np.zeros(4), [0], [4], [0]), {}, "must go forwards"),
+        ("StridedSlice", (np.zeros(4), [0, 0], [4], [1]), {}, "equally long"),
+        ("StridedSlice", (np.zeros(4), [4], [5], [1]), {"shrink_axis_mask": 1}, "cannot be computed"),
+        ("StridedSlice", (np.zeros(4), np.zeros(1), [4], [1]), {}, "rows of integers"),
+        ("ExpandDims", (np.zeros(4), [7]), {}, "cannot be computed"),
     ],
 )
 def test_what_cannot_be_computed_is_refused_and_names_the_node(

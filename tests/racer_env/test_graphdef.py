@@ -155,7 +155,7 @@ def tensor(*sizes: int, kind: int = 1, content: bytes = b"") -> bytes:
         (b"\xff" * 11, "more than ten bytes"),
         (integer(1, 3), "field 1 is a varint, but must be a blob"),
         (blob(1, blob(1, b"\xff\xfe")), "not UTF-8"),
-        (blob(1, blob(1, b"n" * (MAX_TEXT + 1))), "text of 1025 bytes is too long"),
+        (blob(1, blob(1, b"n" * (MAX_TEXT + 1))), "text of 401 bytes is too long"),
         (tensor(-1), r"cannot have the shape \[-1\]"),
         (tensor(2**31), "impossible"),
         (tensor(-5), "impossible"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from racer_env.bundle import Bundle
 from racer_env.car import ContinuousActions, DiscreteActions
 from racer_env.errors import BundleError
 from racer_env.graph import DType, Graph, Node, Shape
+from racer_env.inspection import LIDAR_AS_SIMULATED, inspect_file, inspect_metadata, sensor_shape
 from racer_env.metadata import ModelMetadata
 from racer_env.policy_graph import PPO_POLICY, Convolution, Dense, Embedder, Policy, input_name, policy_graph
 
@@ -115,7 +117,7 @@ LIDAR = {
         ({"actions": ContinuousActions((-30.0, 30.0), (-2.0, 0.0))}, "no action moves the car"),
         ({"actions": DiscreteActions((0.0, 0.0), (1.0, 2.0))}, "go straight"),
         ({"actions": DiscreteActions((-1.0, 1.0), (0.0, 0.0))}, "no action moves the car"),
-        ({"training_algorithm": "sac"}, "'clipped_ppo' only"),
+        ({"training_algorithm": "sac"}, "the car feeds main_level/agent/policy/online/network_0"),
         ({"sensors": ("STATE",)}, "no car has the sensor 'STATE'"),
         ({"sensors": (CAMERA, "DISCRETIZED_SECTOR_LIDAR")}, "no car has the sensor"),
         ({"sensors": (CAMERA, "LIDAR"), "lidar": {"num_sectors": 8}}, "None for num_values"),
@@ -137,6 +139,60 @@ def test_a_driver_of_steering_and_speed_is_checked_like_one_of_a_list(output: st
     assert driver.decide(driver.blank()).shape == (1, 2)
 
 
+TWO_SENSORS = "With two sensors the newer software on Ubuntu 24.04 often fails to load a driver; then load it again."
+
+
+def test_a_lidar_as_the_simulator_has_it_needs_no_remark() -> None:
+    for sensor, lidar in LIDAR_AS_SIMULATED.items():
+        text = metadata(sensors=(CAMERA, sensor), lidar=dict(lidar)).to_json()
+        inspect_file(text.encode())
+        assert inspect_metadata(ModelMetadata.parse(text)) == [TWO_SENSORS]
+        assert sensor_shape(ModelMetadata.parse(text), sensor) == (lidar["num_sectors"],)
+
+
+def test_a_lidar_has_as_many_numbers_as_the_file_says() -> None:
+    for sensor, lidar, width in (
+        ("LIDAR", {"num_sectors": 32}, 32),
+        ("SECTOR_LIDAR", {}, 8),
+        ("DISCRETIZED_SECTOR_LIDAR", {"num_sectors": 4, "num_values_per_sector": 5}, 20),
+    ):
+        raw = json.loads(metadata(sensors=(CAMERA, sensor)).to_json()) | {"lidar_config": lidar}
+        assert sensor_shape(ModelMetadata.parse(json.dumps(raw)), sensor) == (width,)
+
+
+def test_a_stack_of_pictures_is_refused_with_what_to_do_instead() -> None:
+    with pytest.raises(BundleError, match=r"is a stack of pictures .* train with single pictures"):
+        bundle(placeholder(shape=Shape((-1, 120, 160, 4)))(GOOD)).check()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"action_space_type": "Discrete"},
+            "action_space_type is 'Discrete', but the car knows discrete and continuous",
+        ),
+        ({"training_algorithm": "Clipped PPO"}, "training_algorithm is 'Clipped PPO'"),
+        ({"action_space": [{"steering_angle": "10", "speed": 1}]}, "steering_angle is '10'.*without quotes"),
+        ({"action_space": [{"steering_angle": 10, "speed": True}]}, "speed is True"),
+        ({"action_space": {"speed": {"low": 1, "high": "2"}}}, "action_space.'speed'..high is '2'"),
+        ({"lidar_config": {"num_values": "64"}}, "lidar_config.num_values is '64'"),
+    ],
+)
+def test_what_the_simulator_reads_but_the_car_does_not_is_refused(changes: dict[str, Any], sentence: str) -> None:
+    raw = json.loads(metadata().to_json())
+    inspect_file(json.dumps(raw).encode())
+    with pytest.raises(BundleError, match=sentence):
+        inspect_file(json.dumps(raw | changes).encode())
+
+
+def test_what_the_car_does_not_read_does_no_harm() -> None:
+    box = {"steering_angle": {"low": -1, "high": 1}, "speed": {"low": 1, "high": 2, "unit": "m/s"}, "comment": 5}
+    text = json.dumps({"action_space": box, "action_space_type": "continuous", "comment": ["mine"]})
+    ModelMetadata.parse(text)
+    inspect_file(text.encode())
+
+
 def test_a_camera_with_a_lidar_is_checked_with_both() -> None:
     rng = np.random.default_rng(10)
     camera = Embedder(CAMERA, (Convolution(rng.normal(size=(4, 1, 40, 40)) * 0.1, np.zeros(4), 50),))
@@ -144,7 +200,8 @@ def test_a_camera_with_a_lidar_is_checked_with_both() -> None:
         head = Dense(rng.normal(size=(3, 24 + width)), np.zeros(3))
         graph = policy_graph(Policy((camera, Embedder(sensor)), (), head, "softmax"))
         driver = bundle(graph, sensors=(CAMERA, sensor), lidar=lidar)
-        assert driver.check() == []
+        reach = ["The car cuts the LiDAR's lengths at 0.5 m"] if sensor == "LIDAR" else []
+        assert [remark.partition(",")[0] for remark in driver.check()] == [*reach, TWO_SENSORS]
         assert driver.observation_shape(sensor) == (width,)
 
 

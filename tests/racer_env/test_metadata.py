@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from racer_env.car import DEEPRACER_V4, DEEPRACER_V6, ContinuousActions, DiscreteActions
-from racer_env.errors import MetadataError
-from racer_env.metadata import CAMERAS, DEFAULT_ACTIONS, LIDARS, LidarConfig, ModelMetadata
+from racer_env.errors import BundleError, MetadataError
+from racer_env.inspection import inspect_file, inspect_metadata, sensor_shape
+from racer_env.metadata import CAMERAS, DEFAULT_ACTIONS, LIDARS, PRIVILEGED, LidarConfig, ModelMetadata
 from racer_env.sensors import find_sensors
 
 LIST = [{"steering_angle": -30, "speed": 0.6, "index": 0}, {"steering_angle": "15", "speed": 1.2}]
@@ -133,3 +136,61 @@ def test_a_lidar_config_is_used_by_the_lidar_that_has_one_and_by_no_other() -> N
 def test_a_missing_file_is_told_by_its_path(tmp_path: Path) -> None:
     with pytest.raises(MetadataError, match=r"model_metadata\.json cannot be read: No such file"):
         ModelMetadata.read(tmp_path / "model_metadata.json")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"neural_network": "N" * 10**5},
+        {"training_algorithm": ["sac"] * 10**5},
+        {"version": "9" * 4000},
+        {"sensor": {"x": "y" * 10**5}},
+        {"sensor": ["CAMERA" * 10**5]},
+        {"sensor": ["FRONT_FACING_CAMERA"] * 10**5},
+        {"sensor": ["FRONT_FACING_CAMERA"] * 9},
+        {"sensor": ["STATE"] * 9},
+        {"lidar_config": ["x" * 10**5]},
+        {"lidar_config": {"k" * 10**5: "x"}},
+        {"action_space": [{"speed" * 10**5: 1}]},
+        {"action_space": [{"steering_angle": "x" * 10**5, "speed": 1}]},
+    ],
+)
+def test_what_is_refused_does_not_fill_the_screen(raw: dict[str, Any]) -> None:
+    with pytest.raises(MetadataError) as error:
+        parse(**raw)
+    assert len(str(error.value)) < 800
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(CAMERAS + LIDARS),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["steering_angle", "speed", "low", "high", "num_sectors", "x"]), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+KEYS = [
+    "action_space",
+    "action_space_type",
+    "sensor",
+    "version",
+    "neural_network",
+    "training_algorithm",
+    "lidar_config",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(raw=st.dictionaries(st.sampled_from(KEYS), JSON))
+def test_whatever_a_file_holds_is_read_or_refused_in_one_sentence(raw: dict[str, object]) -> None:
+    space = {"action_space": [{"steering_angle": 10, "speed": 1}], **raw}
+    try:
+        metadata = ModelMetadata.parse(json.dumps(space))
+        assert ModelMetadata.parse(metadata.to_json()).sensors == metadata.sensors
+        inspect_file(json.dumps(space).encode())
+        inspect_metadata(metadata)
+        assert all(sensor_shape(metadata, sensor) for sensor in metadata.sensors if sensor not in PRIVILEGED)
+    except (MetadataError, BundleError) as error:
+        assert "\n" not in str(error)  # noqa: PT017

@@ -64,7 +64,7 @@ def test_the_module_the_graph_and_the_trained_network_agree(actions: int, output
 
 
 def test_torch_runs_every_operation_that_numpy_runs() -> None:
-    assert {*OPERATIONS, "Placeholder", "Const"} == set(IN_NUMPY)
+    assert {*OPERATIONS, "Placeholder", "Const", "NoOp"} == set(IN_NUMPY)
 
 
 def test_every_operation_gives_the_same_in_torch_and_numpy() -> None:
@@ -75,6 +75,10 @@ def test_every_operation_gives_the_same_in_torch_and_numpy() -> None:
         "axis": np.array(1, np.int32),
         "shape": np.array([-1, 3], np.int32),
         "bias": np.array([0.1, -0.2, 0.3], np.float32),
+        "zero": np.array([0], np.int32),
+        "one": np.array([1], np.int32),
+        "rest": np.array(-1, np.int32),
+        "nought": np.array(0, np.int32),
     }
     steps = [
         Node("m", "MatMul", ("x", "w"), {"transpose_b": True}),
@@ -86,7 +90,19 @@ def test_every_operation_gives_the_same_in_torch_and_numpy() -> None:
         Node("v", "AddV2", ("u", "Softmax")),
         Node("d", "RealDiv", ("v", "two")),
         Node("c", "ConcatV2", ("d", "Identity", "axis")),
-        Node("y", "Reshape", ("c", "shape")),
+        Node("e", "Exp", ("c",)),
+        Node("g", "Maximum", ("e", "two")),
+        Node("h", "Minimum", ("g", "StopGradient")),
+        Node("StopGradient", "StopGradient", ("e",)),
+        Node("size", "Shape", ("h",)),
+        Node("rows", "StridedSlice", ("size", "zero", "one", "one"), {"shrink_axis_mask": 1}),
+        Node("columns", "Prod", ("size", "zero"), {"keep_dims": False}),
+        Node("wide", "ExpandDims", ("columns", "rest")),
+        Node("joined", "ConcatV2", ("wide", "one", "nought")),
+        Node("tall", "Reshape", ("h", "joined")),
+        Node("packed", "Pack", ("rows", "rest")),
+        Node("back", "Reshape", ("tall", "packed")),
+        Node("y", "Reshape", ("back", "shape")),
     ]
     constants = [Node(name, "Const", (), {"value": value}) for name, value in values.items()]
     x = Node("x", "Placeholder", (), {"dtype": DType.FLOAT, "shape": Shape((-1, 3))})

@@ -259,7 +259,7 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(
 def test_a_graph_that_does_not_agree_with_torch_is_not_written(
     follower: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "_torch", lambda *_: np.full((8, 3), 0.5))
+    monkeypatch.setattr(exporting, "answers_of", lambda *_: np.full((8, 3), 0.5))
     with pytest.raises(BundleError, match="differs from torch by"):
         exporting.export(follower, tmp_path / "driver.tar.gz")
     assert list(tmp_path.iterdir()) == []

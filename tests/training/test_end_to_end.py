@@ -87,6 +87,7 @@ def test_the_bundle_drives_the_very_laps_of_its_run(run: Path, tmp_path: Path) -
     bundle = tmp_path / "driver.tar.gz"
     assert racer("export", run, "-o", bundle).returncode == 0
     assert Bundle.open(bundle).check() is not None
+    assert "is good: the car loads it and drives" in racer("car", "check", bundle).stdout
     picture = tmp_path / "lap.png"
     laps = ["--laps", "1", "--resets", "2", "--json"]
     ours = racer("evaluate", run, "--picture", picture, *laps)

@@ -97,6 +97,34 @@ def test_the_deep_network_has_the_sizes_of_the_original() -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in ARCHITECTURES if n != "compact"])
+def test_a_lidar_goes_through_two_layers_of_256_and_joins_the_picture(name: str) -> None:
+    space = observation_space_of(find_sensors([CAMERA, "SECTOR_LIDAR"]))
+    both = Embedder(space, name, [CAMERA, "SECTOR_LIDAR"])
+    assert layers(both.embedders["SECTOR_LIDAR"]) == [(8, 256), (256, 256)]
+    seen = layers(both.embedders[CAMERA])
+    width = seen[-1][1] if len(seen[-1]) == 2 else 64 * 11 * 16
+    assert layers(both.middleware)[0][0] == width + 256
+
+
+@pytest.mark.parametrize("name", ["DEEP_CONVOLUTIONAL_NETWORK", "DEEP_CONVOLUTIONAL_NETWORK_DEEP"])
+def test_two_pictures_go_through_five_convolutions_of_their_own(name: str) -> None:
+    space = observation_space_of(find_sensors(["STEREO_CAMERAS"]))
+    with torch.device("meta"):  # the largest of all networks
+        stereo = Embedder(space, name, ["STEREO_CAMERAS"])
+    convolutions = [(2, 32, 3, 1), (32, 64, 3, 2), (64, 64, 3, 1), (64, 128, 3, 2), (128, 128, 3, 1)]
+    assert layers(stereo.embedders["STEREO_CAMERAS"]) == convolutions
+    assert layers(stereo.middleware)[0] == (128 * 25 * 35, ARCHITECTURES[name].middleware[0])
+
+
+@pytest.mark.parametrize("name", [SHALLOW, "compact"])
+def test_two_pictures_go_through_the_layers_of_one(name: str) -> None:
+    space = observation_space_of(find_sensors(["STEREO_CAMERAS"]))
+    (first, *rest), one = layers(Embedder(space, name, ["STEREO_CAMERAS"])), layers(embedder(name))
+    assert first == (2, *one[0][1:])
+    assert rest == one[1:]
+
+
+@pytest.mark.parametrize("name", [n for n in ARCHITECTURES if n != "compact"])
 def test_compact_is_at_least_25_times_cheaper_than_every_network_of_the_original(name: str) -> None:
     picture = {CAMERA: torch.rand(1, 1, 120, 160)}
     compact, other = (multiply_accumulates(embedder(n), picture) for n in ("compact", name))
