@@ -23,9 +23,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from sqlalchemy import select
 
 from benchmarks.league_drivers import follower
-from league.models import Status
+from league.models import Race, Status
 from league.races import RaceSettings
 from league.service import League
 from league.store import SQLITE_URL
@@ -112,7 +113,7 @@ def main(
                 each.end()
         console.print(f"{kills} kills: {', '.join(f'{n} of {what}' for what, n in sorted(hit.items()))}")
         status.update("the same without kills ...")
-        _compare(league, _untroubled(folder), count, console)
+        _compare(league, _untroubled(folder, league), count, console)
 
 
 def _kill(running: list[Service], kills: int, moments: random.Random, say: object) -> Counter[str]:
@@ -144,9 +145,11 @@ def _finish(service: Service, league: League, count: int) -> None:
         time.sleep(1.0)
 
 
-def _untroubled(folder: Path) -> League:
-    """The same submissions, made and driven by this process alone."""
+def _untroubled(folder: Path, killed: League) -> League:
+    """The same submissions to the same race, made and driven by this process alone."""
     league = League.create(folder / "untroubled", SETTINGS)
+    with killed.store.database.reading() as session, league.store.database.writing() as other:
+        other.scalars(select(Race)).one().seeds = session.scalars(select(Race)).one().seeds
     for number, driver in enumerate(sorted((folder / "drivers").iterdir())):
         league.submissions.submit(driver, None, f"racer {number % 20}")
     for _ in work(league, Local(1), drain=True):

@@ -92,13 +92,13 @@ def streams_of(seed: int | Streams, cars: Ints, episodes: Ints) -> Streams:
     Any whole number is a seed; several, one for each car, come as `seeds_of` gives them.
     """
     out = np.empty(len(cars), np.uint64)
-    _streams_of(seeds_of([seed]) if isinstance(seed, int) else seed, cars, episodes, out)
+    _streams_of(seed if isinstance(seed, np.ndarray) else seeds_of([seed]), cars, episodes, out)
     return out
 
 
 def seeds_of(seeds: Iterable[int]) -> Streams:
     """Whole numbers as seeds (k,)."""
-    return np.array([seed & _MASK for seed in seeds], np.uint64)
+    return np.array([int(seed) & _MASK for seed in seeds], np.uint64)
 
 
 def salt_of(use: str) -> int:

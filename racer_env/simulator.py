@@ -11,9 +11,7 @@ a track of its own, and what happens in one does not depend on how many there ar
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +22,7 @@ from racer_env.bodies import Kind
 from racer_env.car import COMMAND, DEEPRACER_V6, ActionSpace, Car, car_records
 from racer_env.dynamics import MOTION
 from racer_env.errors import RacerError
+from racer_env.garbage import uncollected
 from racer_env.kernel import Bools, Floats, Ints, Records, kernel, records
 from racer_env.metadata import DEFAULT_ACTIONS
 from racer_env.motors import MOTORS, draw_cars, send, waiting_room
@@ -145,7 +144,7 @@ class Simulator:
 
     def _seeded(self, seed: int | Sequence[int]) -> tuple[Streams, Ints]:
         """The seed of every car (n,), and its number among the cars of that seed (n,)."""
-        if isinstance(seed, int):
+        if not isinstance(seed, Sequence):
             return np.repeat(seeds_of([seed]), self.n), self.everyone
         if len(seed) != self.worlds:
             raise RacerError(f"{self.worlds} worlds need one seed, or one each, not {len(seed)}")
@@ -297,7 +296,7 @@ class Simulator:
         called = np.flatnonzero(self.state.episode.status != Status.PAUSE)
         if self.race.cars > 1:
             called = called[~out[called]]
-        with _uncollected():
+        with uncollected():
             for place, some in self._by_place(called) if called.size else ():
                 seen = self._seen(place, self.time)
                 if self.reward.batched:
@@ -360,18 +359,6 @@ class Simulator:
                 memory = state.memory[sensor.name]
                 view = View(state.motion, state.situation, state.cars, state.bodies, state.ticks, state.streams, memory)
                 reader.read(view, some, self.observations[sensor.name])
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep Python from looking for garbage: thousands of params would make it, a third of their cost, in vain."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 @kernel

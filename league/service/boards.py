@@ -14,6 +14,7 @@ from league import rules
 from league.models import DRIVEN, AuditEntry, Participant, Race, Racer, Submission
 from league.rules import Score, Standing
 from league.service.desk import Desk, find_race, find_racer
+from racer_env.garbage import uncollected
 
 #: The order of `league.rules.Entry.order`.
 BEST_FIRST = (
@@ -151,10 +152,11 @@ def standings_of(session: Session, race: int) -> tuple[Standing, ...]:
         .join(Racer, Racer.id == Participant.racer_id)
         .where(Participant.race_id == race, *_counts())
     )
-    rows: Sequence[Any] = session.execute(query).all()
-    driven = {row[0]: row[-1] for row in rows}
-    board = rules.standings(rules.Entry(row[0], row[1], row[2], Score(*row[3:-1])) for row in rows)
-    return tuple(replace(standing, submissions=driven[standing.entry.racer]) for standing in board)
+    with uncollected():
+        rows: Sequence[Any] = session.execute(query).all()
+        driven = {row[0]: row[-1] for row in rows}
+        board = rules.standings(rules.Entry(row[0], row[1], row[2], Score(*row[3:-1])) for row in rows)
+        return tuple(replace(standing, submissions=driven[standing.entry.racer]) for standing in board)
 
 
 def _drives(rows: Sequence[Any], positions: dict[int, int]) -> tuple[Drive, ...]:
