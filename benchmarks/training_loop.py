@@ -20,6 +20,7 @@ from training.trainer import Report, Stop, Trainer
 
 EXAMPLE, TRACK = "centre_line", "oval"
 ITERATIONS = 2
+TURNS = 3  #: at two speeds that differ by less than what the machine does meanwhile
 STATE = "STATE"
 
 #: Added to a reward function, computes it and gives 1.0.
@@ -69,14 +70,15 @@ def steps_per_second(sensor: str, reward: str | None = None) -> float:
 
 
 def real_reward() -> float:
-    """Speed with a real reward in per cent of that with ``return 1.0``, in the same training.
+    """Speed with a real reward in per cent of that with ``return 1.0``, in the same training, each the best of `TURNS`.
 
     The real reward is computed and 1.0 is given, for another reward would teach another driver, whose evaluations
     take another time.
     """
     constant = "def reward_function(params):\n    return 1.0\n"
     real = (EXAMPLES[REAL] / "reward_function.py").read_text() + COMPUTED_ONLY
-    return 100.0 * steps_per_second(CAMERA, real) / steps_per_second(CAMERA, constant)
+    pairs = [(steps_per_second(CAMERA, real), steps_per_second(CAMERA, constant)) for _ in range(TURNS)]
+    return 100.0 * max(a for a, _ in pairs) / max(b for _, b in pairs)
 
 
 def _ignore(_: Report) -> None:

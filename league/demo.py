@@ -6,7 +6,6 @@ not done again: a demonstration that was broken off goes on where it was.
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -14,19 +13,18 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from league import rules, sandbox
+from league import rules
 from league.bracket_day import race_bracket
 from league.demo_drivers import Style, teach
 from league.divisions import Division
 from league.errors import LeagueError
-from league.evaluation import Job, record
 from league.lifecycle import State
 from league.points import ByPosition
 from league.races import RaceSettings, RaceType
 from league.rules import Standing
 from league.seasons import Season
 from league.service import League
-from league.store import CONFIG, Store, make_folder, read_archive, write
+from league.store import CONFIG, Store, make_folder, write
 from league.workers import POLL, Local, work
 from racer_env.replay import Replay
 
@@ -237,15 +235,7 @@ def _best_laps(league: League, race: str) -> tuple[Replay, Replay]:
 
 
 def _replays(league: League, standing: Standing) -> list[Replay]:
-    """Drive again what counts on a board: the replay of each run."""
-    from racer_env.replay_file import decode  # noqa: PLC0415
-    from racer_env.track import find_track  # noqa: PLC0415
-
-    submission = league.submissions.one(standing.entry.submission)
-    race = league.races.one(submission.race)
-    kept = league.store.bundle_path(submission.bundle_sha256)
-    job = Job(read_archive(kept), kept.name, race.settings, find_track(race.settings.track).route, race.seeds or ())
-    outcome = sandbox.run(record, (job, submission.racer))
-    if outcome.value is None:
-        raise LeagueError(f"submission {submission.id} cannot be driven again: {outcome.refused or outcome.failed}")
-    return [decode(base64.b64decode(file)) for file in outcome.value]
+    """The replay of each run of what counts on a board."""
+    number = standing.entry.submission
+    runs = range(1, len(league.submissions.runs(number)) + 1)
+    return [league.submissions.replay(number, run) for run in runs]

@@ -12,21 +12,22 @@ import base64
 import io
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from league.races import RaceSettings
 from league.rules import Lap
 from league.traffic import BotCars, Boxes
 
 if TYPE_CHECKING:
-    from racer_env.driver import Watch
     from racer_env.kernel import Floats
     from racer_env.obstacles import Bots, Obstacles
     from racer_env.race import Race
     from racer_env.track import Track
-    from racer_env.trials import Trial
+
+#: What a car is called in a replay as it is kept: whose bundle it is may change from submission to submission.
+NAMELESS = "driver"
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,11 @@ class Run:
     seed: int
     laps: tuple[Lap, ...]
     trace_sha256: str  #: of every step
+    replay_sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""  #: of what its replay holds
 
     def to_dict(self) -> dict[str, Any]:
         """As it stands in a receipt."""
-        return {"seed": self.seed, "laps": [asdict(lap) for lap in self.laps], "trace_sha256": self.trace_sha256}
+        return vars(self) | {"laps": [asdict(lap) for lap in self.laps]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,47 +59,25 @@ def evaluate(job: Job) -> list[dict[str, Any]]:
     """Drive a job's runs; always the same for the same job.
 
     Returns:
-        The runs, as `Run.to_dict` gives them.
+        The runs as `Run.to_dict` gives them, each with the file of its replay, base64, as ``replay``; once, where
+        nothing depends on a seed and all runs are the same.
 
     Raises:
         BundleError, MetadataError: the bundle cannot be driven.
     """
-    runs = [Run(t.seed, tuple(_lap(lap) for lap in t.result.laps), t.trace_sha256) for t in _drive(job)]
-    runs += [replace(runs[0], seed=seed) for seed in job.seeds[len(runs) :]]
-    return [run.to_dict() for run in runs]
-
-
-def record(job_and_racer: tuple[Job, str]) -> list[str]:
-    """Drive a job's runs for their replays: one, where nothing depends on a seed.
-
-    Returns:
-        The file of each run's replay (`racer_env.replay_file`), base64.
-
-    Raises:
-        BundleError, MetadataError: the bundle cannot be driven.
-    """
-    from racer_env.replay_file import encode
-    from racer_env.replay_recorder import ReplayRecorder
-
-    job, racer = job_and_racer
-    recorder = ReplayRecorder([racer])
-    _drive(job, recorder)
-    return [base64.b64encode(encode(replay)).decode() for replay in recorder.replays()]
-
-
-def _drive(job: Job, watch: Watch | None = None) -> list[Trial]:
-    """Drive a job's runs; one of them where all are the same."""
     from racer_env.bundle import Bundle
     from racer_env.car import find_car
     from racer_env.network import NetworkDriver
     from racer_env.randomisation import find_level
+    from racer_env.replay_file import digest, encode
+    from racer_env.replay_recorder import ReplayRecorder
     from racer_env.track import Track
     from racer_env.trials import trials
 
     settings = job.settings
-    different = job.seeds if settings.varied else job.seeds[:1]  # where nothing depends on a seed, one run is all
-    bundle = Bundle.read(io.BytesIO(job.archive), job.file_name)
-    return trials(
+    different = job.seeds if settings.varied else job.seeds[:1]
+    bundle, recorder = Bundle.read(io.BytesIO(job.archive), job.file_name), ReplayRecorder([NAMELESS])
+    driven = trials(
         NetworkDriver(bundle),
         Track.from_route(job.route, settings.track, reverse=settings.reverse),
         bundle.metadata,
@@ -105,8 +85,13 @@ def _drive(job: Job, watch: Watch | None = None) -> list[Trial]:
         different,
         car=find_car(settings.car) if settings.car else None,
         randomisation=find_level(settings.randomisation),
-        watch=watch,
+        watch=recorder,
     )
+    made = []
+    for trial, replay in zip(driven, recorder.replays(), strict=True):
+        run = Run(trial.seed, tuple(_lap(lap) for lap in trial.result.laps), trial.trace_sha256, digest(replay))
+        made.append(run.to_dict() | {"replay": base64.b64encode(encode(replay)).decode()})
+    return made + [run.to_dict() | {"seed": seed} for seed in job.seeds[len(made) :]]
 
 
 def check(archive_and_name: tuple[bytes, str]) -> str:
@@ -129,6 +114,19 @@ def _runs() -> TypeAdapter[tuple[Run, ...]]:
 def runs_of(values: Any) -> tuple[Run, ...]:
     """What `evaluate` gave, as values. Raises `ValueError` if it is something else."""
     return _runs().validate_python(values)
+
+
+def replays_of(values: Any) -> dict[str, bytes]:
+    """The files of the replays that `evaluate` gave, by hash. Raises `ValueError` if they are something else."""
+    from racer_env.replay_file import MAX_BYTES
+
+    made = {}
+    for run, value in zip(runs_of(values), values, strict=True):
+        if run.replay_sha256 and "replay" in value:
+            made[run.replay_sha256] = base64.b64decode(str(value["replay"]), validate=True)
+    if any(len(file) > MAX_BYTES for file in made.values()):
+        raise ValueError(f"a replay has more than {MAX_BYTES} bytes")
+    return made
 
 
 def simulator_race(settings: RaceSettings) -> Race:

@@ -137,7 +137,10 @@ def _work(league: League, workers: int, engine: str, address: str | None, limits
 
     console, results = Console(highlight=False), 0
     failed = False
-    with console.status("loading the simulator ...") as progress, _engine(engine, workers, address, limits) as driving:
+    with (
+        console.status("loading the simulator; the first time it is compiled, a minute or two ...") as progress,
+        _engine(engine, workers, address, limits) as driving,
+    ):
         console.print(Text(f"each submission has: {'; '.join(driving.protection())}"), soft_wrap=True)
         progress.update("waiting for submissions ...")
         for event in drive(league, driving, drain=drain):

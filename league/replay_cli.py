@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from league.output_cli import HERE, Folder
+
 if TYPE_CHECKING:
     from racer_env.comparison import Comparison, LapTrace
     from racer_env.ghost import Choice
@@ -22,7 +24,11 @@ Sectors = Annotated[int, typer.Option(help="Equally long sectors, 1 to 20.")]
 @app.command()
 def replay(
     *,
-    file: Annotated[Path, typer.Argument(help="A replay.", show_default=False)],
+    what: Annotated[str, typer.Argument(help="A replay's file, or a submission's number.", show_default=False)],
+    run: Annotated[
+        int | None, typer.Option(help="Of a submission's runs, from 1; the one that counts by default.")
+    ] = None,
+    folder: Folder = HERE,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Draw it into this file: .mp4, .gif or .png.", show_default=False),
@@ -34,9 +40,7 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Tell what happened in a drive, and draw it as a video, a GIF or a picture."""
-    from racer_env.replay_file import read
-
-    shown = read(file)
+    shown = _read(what, folder, run)
     if output is not None:
         _draw(shown, output, car - 1, camera=camera, at=at, pace=pace)
         typer.echo(f"wrote {output}", err=as_json)
@@ -49,9 +53,9 @@ def replay(
 @app.command()
 def compare(
     *,
-    first: Annotated[Path, typer.Argument(help="A replay.", show_default=False)],
+    first: Annotated[str, typer.Argument(help="A replay's file, or a submission's number.", show_default=False)],
     second: Annotated[
-        Path | None, typer.Argument(help="The replay of the other lap, if it is another.", show_default=False)
+        str | None, typer.Argument(help="The same of the other lap, if it is in another.", show_default=False)
     ] = None,
     lap: Annotated[
         int | None, typer.Option(help="The lap, from 1; the fastest by default.", show_default=False)
@@ -62,6 +66,7 @@ def compare(
     car: Annotated[int, typer.Option(help="Whose lap, from 1.")] = 1,
     other_car: Annotated[int, typer.Option(help="Whose lap the other is, from 1.")] = 1,
     sectors: Sectors = 3,
+    folder: Folder = HERE,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Draw it: .png for plots, .mp4 or .gif for both.", show_default=False),
@@ -72,12 +77,11 @@ def compare(
     from racer_env.comparison import compare as compared
     from racer_env.comparison import lap_trace
     from racer_env.ghost import Choice
-    from racer_env.replay_file import read
 
     if second is None and (car, lap) == (other_car, other_lap):
         raise typer.BadParameter("give another replay, or --other-lap, or --other-car", param_hint="SECOND")
     files = (first, second or first)
-    one, other = (read(file) for file in files)
+    one, other = (_read(what, folder) for what in files)
     choices = [
         Choice(shown, whose - 1, which, _name(files, k, shown, whose - 1))
         for k, (shown, whose, which) in enumerate(((one, car, lap), (other, other_car, other_lap)))
@@ -93,11 +97,24 @@ def compare(
         _print_comparison(comparison)
 
 
-def _name(files: tuple[Path, Path], k: int, shown: Replay, car: int) -> str | None:
+def _read(what: str, folder: Path, run: int | None = None) -> Replay:
+    """A replay's file, or what a league keeps of the submission with a number."""
+    if what.isdecimal() and not Path(what).exists():
+        from league.service import League
+
+        return League(folder).submissions.replay(int(what), run)
+    if run is not None:
+        raise typer.BadParameter("needs the number of a submission, not a file", param_hint="--run")
+    from racer_env.replay_file import read
+
+    return read(Path(what))
+
+
+def _name(files: tuple[str, str], k: int, shown: Replay, car: int) -> str | None:
     """A racer's name with that of the file, when there are two."""
     if files[0] == files[1] or not 0 <= car < len(shown.names):
         return None
-    return f"{shown.names[car]} ({files[k].stem})"
+    return f"{shown.names[car]} ({Path(files[k]).stem})"
 
 
 def _draw_comparison(comparison: Comparison, laps: Sequence[Choice], output: Path) -> None:

@@ -1,7 +1,7 @@
 """The folder of a league.
 
 ``league.toml`` names the database, ``bundles/<sha256>.tar.gz`` holds each driver once, ``tracks/<sha256>.npy`` each
-track as it was when its race was made, ``replays/<sha256>.replay`` each drive of a heat, ``keys/signing.pem`` the key
+track as it was when its race was made, ``replays/<sha256>.replay`` each run, ``keys/signing.pem`` the key
 that signs receipts. A file is complete under its name or not there; the database never names one that is not.
 """
 

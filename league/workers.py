@@ -15,7 +15,7 @@ from typing import Protocol
 from league import sandbox
 from league.confinement import Limits
 from league.errors import LeagueError
-from league.evaluation import Job, evaluate, runs_of
+from league.evaluation import Job, evaluate, replays_of, runs_of
 from league.sandbox import Call, Outcome
 from league.service import Claim, League, SubmissionView
 
@@ -168,6 +168,9 @@ def _write(league: League, claim: Claim, outcome: Outcome) -> SubmissionView | N
     if outcome.failed is not None:
         return league.queue.fail(claim, outcome.failed)
     try:
-        return league.queue.score(claim, runs_of(outcome.value))
+        runs = runs_of(outcome.value)
+        for sha256, replay in replays_of(outcome.value).items():  # first: a result never names one that is not there
+            league.store.keep_replay(replay, sha256)
+        return league.queue.score(claim, runs)
     except ValueError as error:
         return league.queue.fail(claim, f"its process answered nonsense: {error}")

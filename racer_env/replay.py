@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar
@@ -175,6 +175,11 @@ class Replay:
     def names(self) -> tuple[str, ...]:
         """What the racers are called."""
         return tuple(racer.name for racer in self.header.racers)
+
+    def named(self, *names: str) -> Replay:
+        """The same with other names for its racers."""
+        racers = tuple(replace(racer, name=name) for racer, name in zip(self.header.racers, names, strict=True))
+        return replace(self, header=replace(self.header, racers=racers))
 
     @property
     def runs(self) -> list[tuple[int, int]]:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from league import sandbox
+from league import rules, sandbox
 from league.errors import LeagueError
 from league.evaluation import Run, check
 from league.lifecycle import State
@@ -26,6 +26,9 @@ from league.service.races import needed_reason
 from league.service.season_record import check_may_race
 from league.store import read_archive
 from racer_env.errors import BundleError
+
+if TYPE_CHECKING:
+    from racer_env.replay import Replay
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,30 @@ class Submissions(Desk):
             if result is None:
                 raise LeagueError(f"submission {number} is {submission.status}: only what has driven has a receipt")
             return result.receipt
+
+    def replay(self, number: int, run: int | None = None) -> Replay:
+        """The replay of one of a submission's runs, from 1; by default of the one that counts.
+
+        Raises:
+            LeagueError: it has not driven, there is no such run, or the replay is not there any more as it was kept.
+            ReplayError: its file cannot be read.
+        """
+        from racer_env.replay_file import digest, read  # noqa: PLC0415 (loads the simulator)
+
+        with self.store.database.reading() as session:
+            submission, result = _find(session, number), session.get(Result, number)
+            if result is None:
+                raise LeagueError(f"submission {number} is {submission.status}: only what has driven has a replay")
+            receipt, racer = Receipt.parse(result.receipt), submission.racer.name
+        counts = rules.median_run([receipt.settings.score(driven.laps) for driven in receipt.runs]) + 1
+        which = counts if run is None else run
+        if not 1 <= which <= len(receipt.runs):
+            raise LeagueError(f"submission {number} has the runs 1 to {len(receipt.runs)}, not {run}")
+        sha256 = receipt.runs[which - 1].replay_sha256
+        shown = read(self.store.replay_path(sha256))
+        if digest(shown) != sha256:
+            raise LeagueError(f"{self.store.replay_path(sha256)} has been changed since it was kept")
+        return shown.named(racer)
 
     def disqualify(self, number: int, reason: str) -> SubmissionView:
         """Let a submission count no more."""

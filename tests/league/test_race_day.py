@@ -14,14 +14,18 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from typer.testing import CliRunner
 
+from league.cli import app
+from league.errors import LeagueError
 from league.evaluation import Job, Run, evaluate, runs_of
 from league.models import Status
 from league.presets import PRESETS
 from league.races import RaceSettings
-from league.rules import Ranking
+from league.rules import Ranking, median_run
 from league.service import League
 from league.workers import Local, work
+from racer_env.replay_file import digest
 from racer_env.track import find_track
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,6 +62,43 @@ def test_real_drivers_race_from_their_bundles_and_the_faster_one_wins(
     assert [(lap.trial, lap.off_track_count) for lap in laps] == [(1, 0), (2, 0)]
     assert league.boards.standings("community")[0].entry.score.time_ms == min(lap.time_ms for lap in laps)
     assert league.boards.standings("total")[0].entry.score.time_ms == sum(lap.time_ms for lap in laps)
+
+
+@pytest.mark.slow
+def test_every_run_of_a_race_is_kept_as_a_replay(
+    tmp_path: Path, road_follower: Callable[[float], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    league = League.create(tmp_path / "league", RaceSettings(laps=2, resets=0, runs=3, randomisation="mild"))
+    league.races.create("calm", RaceSettings(laps=1, resets=0, runs=3))
+    league.races.open("calm")
+    for race, racer in (("community", "Ann"), ("community", "Bob"), ("calm", "Ann")):
+        league.submissions.submit(road_follower(1.0), race, racer)
+    for _ in work(league, Local(), drain=True):
+        pass
+    runs = league.submissions.runs(1)
+    replays = [league.submissions.replay(1, run) for run in (1, 2, 3)]
+    for run, replay in zip(runs, replays, strict=True):
+        assert [lap.time_ms for lap in replay.laps(0) if lap.complete] == [lap.time_ms for lap in run.laps if lap.valid]
+    counted = median_run([league.races.one("community").settings.score(run.laps) for run in runs])
+    assert digest(league.submissions.replay(1)) == digest(replays[counted])
+    assert (replays[0].names, league.submissions.replay(2, 1).names) == (("Ann",), ("Bob",))
+    assert {run.replay_sha256 for run in runs} == {run.replay_sha256 for run in league.submissions.runs(2)}
+    assert len({run.replay_sha256 for run in league.submissions.runs(3)}) == 1
+    kept = list((tmp_path / "league" / "replays").iterdir())
+    assert len(kept) == 4
+    assert max(file.stat().st_size for file in kept) < 2 * 40_000
+
+    with pytest.raises(LeagueError, match="submission 1 has the runs 1 to 3, not 4"):
+        league.submissions.replay(1, 4)
+    monkeypatch.setenv("RACER_LEAGUE", str(tmp_path / "league"))
+    assert "Ann" in CliRunner().invoke(app, ["replay", "1", "--run", "2"]).output
+    assert CliRunner().invoke(app, ["replay", "1", "-o", str(tmp_path / "lap.png")]).exit_code == 0
+    assert (tmp_path / "lap.png").stat().st_size > 1000
+    assert "Ann" in CliRunner().invoke(app, ["compare", "1", "2"]).output
+    ours, other = (league.store.replay_path(runs[k].replay_sha256) for k in (0, 1))
+    ours.write_bytes(other.read_bytes())
+    with pytest.raises(LeagueError, match="has been changed since it was kept"):
+        league.submissions.replay(1, 1)
 
 
 def drive(bundle: Path, settings: RaceSettings, *seeds: int) -> tuple[Run, ...]:

@@ -153,7 +153,17 @@ def test_the_driver_gets_the_races_settings_track_and_seeds(league: League, bund
 
 
 @pytest.mark.parametrize(
-    "answer", [None, "laps", [], [{"seed": 1}], [{"seed": 1, "laps": [], "trace_sha256": "0"}]], ids=str
+    "answer",
+    [
+        None,
+        "laps",
+        [],
+        [{"seed": 1}],
+        [{"seed": 1, "laps": [], "trace_sha256": "0"}],
+        [{"seed": 1, "laps": [], "trace_sha256": "0", "replay_sha256": "../../key"}],
+        [{"seed": 1, "laps": [], "trace_sha256": "0", "replay_sha256": "0" * 64, "replay": "no base64"}],
+    ],
+    ids=str,
 )
 def test_a_process_that_answers_nonsense_cannot_hurt(league: League, bundle: MakeBundle, answer: object) -> None:
     queued(league, bundle, "Ann", "Bob")
