@@ -24,7 +24,7 @@ from league.receipts import Receipt
 from league.rules import Score
 from league.service.boards import recount
 from league.service.desk import Desk
-from league.service.submissions import SubmissionView, view, with_names
+from league.service.submissions import SubmissionView, race_of, view, with_names
 
 LEASE = timedelta(seconds=60)
 ATTEMPTS = 3  #: claims after which a failure of the organiser's side is final
@@ -96,13 +96,19 @@ class Queue(Desk):
     def score(self, claim: Claim, runs: Sequence[Run]) -> SubmissionView | None:
         """Write a result, whole or not at all; None if the claim was lost meanwhile.
 
+        One that comes after its race was made final or cancelled is not written: the submission is withdrawn.
+
         Raises:
             ValueError: these are no runs of its race.
         """
         with self.store.database.writing() as session:
+            race = race_of(session, claim.submission.id)
             submission = _locked(session, claim)
-            if submission is None:
+            if race is None or submission is None:
                 return None
+            if race.final_at or race.cancelled_at:
+                self._end(submission, Status.WITHDRAWN, "its race was over before it had a result")
+                return view(submission)
             if [run.seed for run in runs] != submission.race.seeds:
                 raise ValueError("the runs are not under the race's seeds")
             score = score_of(runs, submission.race.settings)

@@ -92,6 +92,7 @@ class Submissions(Desk):
             LeagueError: it is not there or not theirs, it has nothing to take back, or its race is not open.
         """
         with self.store.database.writing() as session:
+            race_of(session, number)
             submission = _find(session, number, lock=True)
             must_be(submission.race, self.clock(), State.OPEN, to="to withdraw")
             if racer is not None and same_name(racer) != submission.racer.key:
@@ -180,6 +181,7 @@ class Submissions(Desk):
         """Let a submission count no more."""
         reason = needed_reason(reason)
         with self.store.database.writing() as session:
+            race_of(session, number)
             submission = _find(session, number, lock=True)
             self._must_not_be_final(submission.race)
             submission.disqualified = reason
@@ -189,6 +191,7 @@ class Submissions(Desk):
         """Let a disqualified submission count again."""
         reason = needed_reason(reason)
         with self.store.database.writing() as session:
+            race_of(session, number)
             submission = _find(session, number, lock=True)
             self._must_not_be_final(submission.race)
             if submission.disqualified is None:
@@ -205,11 +208,12 @@ class Submissions(Desk):
         self._admit(racer, race, "readmit racer", needed_reason(reason), stays=True)
 
     def retry(self) -> int:
-        """Queue again what the organiser's side failed on; how many."""
+        """Queue again what the organiser's side failed on, in races that are not final or cancelled; how many."""
         with self.store.database.writing() as session:
-            failed = session.scalars(
-                with_names(select(Submission).where(Submission.status == Status.ERROR)).with_for_update(of=Submission)
-            ).all()
+            undecided = select(Race.id).where(Race.final_at.is_(None), Race.cancelled_at.is_(None)).order_by(Race.id)
+            races = session.scalars(undecided.with_for_update(read=True)).all()
+            query = select(Submission).where(Submission.status == Status.ERROR, Submission.race_id.in_(races))
+            failed = session.scalars(with_names(query).with_for_update(of=Submission)).all()
             for submission in failed:
                 submission.status, submission.reason, submission.attempts = Status.QUEUED, None, 0
                 submission.started_at = submission.finished_at = None
@@ -295,6 +299,12 @@ class Submissions(Desk):
                 raise LeagueError(f"{who.name!r} is {state} of {found.name!r}")
             part.removed = None if stays else reason
             self.note(session, action, reason, race=found.name, racer=who.name)
+
+
+def race_of(session: Session, number: int) -> Race | None:
+    """The race of a submission, so that nobody changes it before the session ends: to lock before the submission."""
+    query = select(Race).join(Submission, Submission.race_id == Race.id).where(Submission.id == number)
+    return session.scalar(query.with_for_update(read=True, of=Race))
 
 
 def _find(session: Session, number: int, *, lock: bool = False) -> Submission:

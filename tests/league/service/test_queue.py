@@ -11,11 +11,13 @@ import pytest
 import sqlalchemy as sa
 
 from league.errors import LeagueError
+from league.evaluation import Run, runs_of
 from league.models import Status
 from league.races import RaceSettings
 from league.receipts import Receipt
 from league.rules import Lap
 from league.service import League
+from league.service.desk import find_race
 from league.service.queue import LEASE, TAKEOVERS, Claim
 from league.workers import work
 from tests.league.conftest import Clock, Here, drain, driven, laps
@@ -32,6 +34,10 @@ def claimed(league: League) -> Claim:
     claim = league.queue.claim()
     assert claim
     return claim
+
+
+def runs_for(league: League, claim: Claim, time: int) -> tuple[Run, ...]:
+    return runs_of(driven(laps(time))(league.queue.job(claim)))
 
 
 def statuses(league: League) -> list[Status]:
@@ -114,6 +120,24 @@ def test_what_is_broken_off_goes_back_to_the_queue(league: League, bundle: MakeB
     assert statuses(league) == [Status.QUEUED, Status.QUEUED]
     assert league.submissions.one(1).attempts == 0
     assert [s.status for s in drain(league, laps(9000))] == [Status.SCORED, Status.SCORED]
+
+
+@pytest.mark.parametrize("over", ["final_at", "cancelled_at"])
+def test_a_result_that_comes_after_the_race_is_over_changes_no_board(
+    league: League, bundle: MakeBundle, clock: Clock, over: str
+) -> None:
+    queued(league, bundle, "Ann", "Ann")
+    first = claimed(league)
+    league.queue.score(first, runs_for(league, first, 9000))
+    second = claimed(league)
+    better = runs_for(league, second, 8000)
+    board = league.boards.standings()
+    with league.store.database.writing() as session:
+        setattr(find_race(session, None, lock="write"), over, clock())
+    late = league.queue.score(second, better)
+    assert late
+    assert (late.status, late.reason) == (Status.WITHDRAWN, "its race was over before it had a result")
+    assert league.boards.standings() == board
 
 
 def test_a_kept_bundle_that_was_changed_or_lost_is_not_driven(league: League, bundle: MakeBundle) -> None:

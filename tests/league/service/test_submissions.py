@@ -15,6 +15,7 @@ from league.models import Status
 from league.races import RaceSettings
 from league.rules import Lap, Score
 from league.service import League
+from league.service.desk import find_race
 from racer_env.errors import BundleError, MetadataError
 from tests.league.conftest import Clock, drain, driven, laps
 
@@ -148,6 +149,49 @@ def test_what_the_organisers_side_fails_on_is_tried_three_times_and_not_counted(
     league.submissions.submit(bundle(4), None, "Ann")
     assert league.submissions.retry() == 3
     assert [s.status for s in drain(league, laps(9000))] == [Status.SCORED] * 4
+
+
+@pytest.mark.parametrize("over", ["final", "cancelled"])
+def test_what_failed_in_a_race_that_is_over_is_not_queued_again(league: League, bundle: MakeBundle, over: str) -> None:
+    league.races.create("second", RaceSettings(runs=1))
+    league.races.open("second")
+    for race in ("community", "second"):
+        league.submissions.submit(bundle(1), race, "Ann")
+    drain(league, evaluate=failing(RuntimeError("the disk is on fire")))
+    league.races.close("community")
+    if over == "final":
+        league.races.finalise("community")
+    else:
+        league.races.cancel("community", "the hall is shut")
+    assert league.submissions.retry() == 1
+    assert statuses(league) == [Status.ERROR, Status.QUEUED]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda league: league.submissions.disqualify(1, "borrowed"),
+        lambda league: league.submissions.reinstate(1, "it was hers"),
+        lambda league: league.submissions.withdraw(1),
+    ],
+    ids=["disqualify", "reinstate", "withdraw"],
+)
+def test_what_counts_does_not_change_once_a_race_is_being_made_final(
+    league: League, bundle: MakeBundle, clock: Clock, change: Callable[[League], object]
+) -> None:
+    league.submissions.submit(bundle(1), None, "Ann")
+    drain(league, laps(9000))
+    other = League(league.store.folder, clock=clock)
+    with ThreadPoolExecutor(1) as pool:
+        with league.store.database.writing() as session:
+            race = find_race(session, None, lock="write")
+            changed = pool.submit(change, other)
+            with pytest.raises(TimeoutError):
+                changed.result(0.3)
+            race.closes_at = race.final_at = clock()
+        with pytest.raises(LeagueError, match="'community' is FINAL"):
+            changed.result(30)
+    other.close()
 
 
 @pytest.mark.parametrize("error", [BundleError("no layer fits"), MetadataError("no such sensor")])
