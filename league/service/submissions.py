@@ -63,15 +63,14 @@ class Submissions(Desk):
             LeagueError: no such race, it is not open, a bad racer's name, or the racer may submit no more now.
         """
         racer = racer_name(racer)
-        with self.store.database.reading() as session:
-            must_be(find_race(session, race), self.clock(), State.OPEN, to="to submit")
+        with self.store.database.reading() as session:  # before anything of theirs is read and kept
+            known = session.scalar(select(Racer).where(Racer.key == same_name(racer)))
+            self._check_may_submit(session, find_race(session, race), known or Racer(name=racer))
         bundle = self._received(file)
         with self.store.database.writing() as session:
             found = find_race(session, race, lock="read")
-            must_be(found, self.clock(), State.OPEN, to="to submit")
             who = self._taking_part(session, found, racer)
-            check_may_race(session, found, who, self.clock())
-            self._check_allowance(session, found, who)
+            self._check_may_submit(session, found, who)
             add_missing(session, KeptBundle, **bundle)
             submission = Submission(
                 race=found,
@@ -252,10 +251,17 @@ class Submissions(Desk):
         """The racer of this name as a participant of a race, new if need be; locked, so that limits hold."""
         racer = enrolled(session, name, self.clock())
         add_missing(session, Participant, race_id=race.id, racer_id=racer.id, driven=0)
-        part = session.get_one(Participant, (race.id, racer.id))
-        if part.removed is not None:
-            raise LeagueError(f"racer {racer.name!r} was removed from {race.name!r}: {part.removed}")
         return racer
+
+    def _check_may_submit(self, session: Session, race: Race, racer: Racer) -> None:
+        """Raise `LeagueError` if a racer, who may be unknown yet, may not submit to a race now."""
+        must_be(race, self.clock(), State.OPEN, to="to submit")
+        part = (Participant.race_id == race.id, Participant.racer_id == racer.id)
+        removed = session.scalar(select(Participant.removed).where(*part))
+        if removed is not None:
+            raise LeagueError(f"racer {racer.name!r} was removed from {race.name!r}: {removed}")
+        check_may_race(session, race, racer, self.clock())
+        self._check_allowance(session, race, racer)
 
     def _check_allowance(self, session: Session, race: Race, racer: Racer) -> None:
         """Raise `LeagueError` if a racer may submit no more, at all, today, or now."""

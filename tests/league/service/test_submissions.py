@@ -105,6 +105,24 @@ def test_a_racer_cannot_submit_more_than_the_race_allows(league: League, bundle:
     assert league.submissions.submit(bundle(4), None, "Bob").status is Status.QUEUED
 
 
+def test_who_may_not_submit_is_refused_before_their_file_is_read(
+    league: League, bundle: MakeBundle, tmp_path: Path
+) -> None:
+    for i in range(3):
+        league.submissions.submit(bundle(i), None, "Ann")
+    league.submissions.submit(bundle(3), None, "Bob")
+    league.submissions.remove("Bob", None, "two names")
+    league.races.create("rookies", RaceSettings(runs=1, division="rookie"))
+    league.races.open("rookies")
+    for racer, race, says in (
+        ("ann", "community", "has used all 3"),
+        ("Bob", "community", "was removed"),
+        ("Cy", "rookies", "of a season, but is in none"),
+    ):
+        with pytest.raises(LeagueError, match=says):
+            league.submissions.submit(tmp_path / "missing.tar.gz", race, racer)
+
+
 def test_submissions_at_the_same_time_cannot_pass_the_limit(league: League, bundle: MakeBundle, clock: Clock) -> None:
     file = bundle(1)
     league.submissions.submit(file, None, "Bob")
