@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Select, select, update
+from sqlalchemy import ColumnElement, Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from league import receipts, rules
@@ -113,13 +113,13 @@ class Queue(Desk):
                 raise ValueError("the runs are not under the race's seeds")
             score = score_of(runs, submission.race.settings)
             trace_sha256 = hashlib.sha256("".join(run.trace_sha256 for run in runs).encode()).hexdigest()
-            submission.copy_of = submission.copy_of or _drives_the_same(session, submission, trace_sha256)
             submission.score_ms, submission.progress_percentage = score.time_ms, score.progress_percentage
             submission.laps, submission.off_track_count = score.laps, score.off_track_count
             submission.trace_sha256 = trace_sha256
             session.add(Result(submission_id=submission.id, receipt=self._receipt(submission, runs)))
             self._end(submission, Status.DNF if score.time_ms is None else Status.SCORED)
             session.flush()
+            _flag_copies(session, submission)
             recount(session, submission.race_id, submission.racer_id)
             return view(submission)
 
@@ -209,11 +209,13 @@ def _known(session: Session, submission: Submission) -> tuple[Run, ...] | None:
     return Receipt.parse(receipt).runs if receipt else None
 
 
-def _drives_the_same(session: Session, submission: Submission, trace_sha256: str) -> int | None:
-    """The first submission of another racer that drove the same in this race, step by step."""
-    query = select(Submission.id).where(
-        Submission.trace_sha256 == trace_sha256,
-        Submission.race_id == submission.race_id,
-        Submission.racer_id != submission.racer_id,
-    )
-    return session.scalar(query.order_by(Submission.id).limit(1))
+def _flag_copies(session: Session, submission: Submission) -> None:
+    """Flag what drove the same in this race, step by step, as the first submission of all that did, another racer's."""
+    same = (Submission.trace_sha256 == submission.trace_sha256, Submission.race_id == submission.race_id)
+    first = session.scalars(select(Submission).where(*same).order_by(Submission.id).limit(1)).one()
+    others = or_(Submission.copy_of.is_(None), Submission.copy_of > first.id) & (Submission.racer_id != first.racer_id)
+    theirs = (Submission.copy_of > first.id) & (Submission.racer_id == first.racer_id)
+    wrong = select(Submission).where(*same, or_(others, theirs)).order_by(Submission.id)
+    for later in session.scalars(wrong.with_for_update()).all():
+        later.copy_of = None if later.racer_id == first.racer_id else first.id
+    session.flush()

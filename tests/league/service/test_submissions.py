@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
 
 from league.errors import LeagueError
+from league.evaluation import runs_of
 from league.models import Status
 from league.races import RaceSettings
 from league.rules import Lap, Score
@@ -72,6 +74,21 @@ def test_a_driver_that_drives_step_by_step_as_another_racers_is_flagged(league: 
     same = driven(laps(9000))
     drain(league, evaluate=lambda job: [run | {"trace_sha256": "0" * 64} for run in same(job)])
     assert [s.copy_of for s in league.submissions.all()] == [None, None, 1]
+
+
+def test_only_the_first_of_those_that_drive_the_same_is_the_original_whoever_is_driven_first(
+    league: League, bundle: MakeBundle
+) -> None:
+    for i, racer in enumerate(["Ann", "Bob", "Ann", "Cy"]):
+        league.submissions.submit(bundle(i), None, racer)
+    claims = [league.queue.claim() for _ in range(4)]
+    flags = []
+    for claim in reversed(claims):
+        assert claim
+        runs = runs_of(driven(laps(9000))(league.queue.job(claim)))
+        league.queue.score(claim, [replace(run, trace_sha256="0" * 64) for run in runs])
+        flags.append([s.copy_of for s in league.submissions.all()])
+    assert flags == [[None, None, None, None], [None, None, None, 3], [None, None, 2, 2], [None, 1, None, 1]]
 
 
 def test_a_racer_is_the_same_in_upper_and_lower_case(league: League, bundle: MakeBundle) -> None:
