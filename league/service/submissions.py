@@ -87,6 +87,8 @@ class Submissions(Desk):
     def withdraw(self, number: int, racer: str | None = None) -> SubmissionView:
         """Take a submission back, of this racer if one is named: what it scored counts no more.
 
+        It stays one of those that the race allows them, unless no worker had it.
+
         Raises:
             LeagueError: it is not there or not theirs, it has nothing to take back, or its race is not open.
         """
@@ -98,6 +100,8 @@ class Submissions(Desk):
                 raise LeagueError(f"submission {number} is {submission.racer.name}'s, not {racer}'s")
             if submission.status not in (*IN_FLIGHT, *DRIVEN):
                 raise LeagueError(f"submission {number} is {submission.status}: there is nothing to withdraw")
+            if submission.status is Status.QUEUED:
+                submission.started_at = None  # of an attempt that the organiser's side failed on
             submission.status, submission.lease, submission.leased_until = Status.WITHDRAWN, None, None
             submission.finished_at = submission.finished_at or self.clock()
             session.flush()
@@ -268,8 +272,8 @@ class Submissions(Desk):
         limits = race.settings
         theirs = (Submission.race_id == race.id, Submission.racer_id == racer.id)
         made = select(func.count()).select_from(Submission).where(*theirs)
-        drove = Submission.progress_percentage.is_not(None)  # also what was withdrawn afterwards
-        counted = made.where(or_(Submission.status.in_(IN_FLIGHT), drove))
+        begun = Submission.started_at.is_not(None)  # also what was rejected, or withdrawn afterwards
+        counted = made.where(Submission.status != Status.ERROR, or_(Submission.status.in_(IN_FLIGHT), begun))
         midnight = self.clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         for most, query, what in (
             (limits.max_submissions, counted, "all {} submissions to {!r}"),

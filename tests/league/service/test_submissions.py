@@ -230,13 +230,15 @@ def test_what_counts_does_not_change_once_a_race_is_being_made_final(
 
 
 @pytest.mark.parametrize("error", [BundleError("no layer fits"), MetadataError("no such sensor")])
-def test_a_driver_that_cannot_drive_is_rejected_with_the_reason_and_not_counted(
+def test_a_driver_that_cannot_drive_is_rejected_with_the_reason_and_counted(
     league: League, bundle: MakeBundle, error: Exception
 ) -> None:
-    for i in range(4):
+    for i in range(3):
         league.submissions.submit(bundle(i), None, "Ann")
         assert [(s.status, s.reason) for s in drain(league, evaluate=failing(error))] == [(Status.REJECTED, str(error))]
     assert league.boards.standings() == ()
+    with pytest.raises(LeagueError, match="has used all 3"):
+        league.submissions.submit(bundle(4), None, "Ann")
 
 
 def test_a_dnf_is_counted(league: League, bundle: MakeBundle) -> None:
@@ -268,6 +270,27 @@ def test_what_was_scored_can_be_withdrawn_but_stays_counted(league: League, bund
     league.submissions.submit(bundle(1), None, "Ann")
     with pytest.raises(LeagueError, match="has used all 3"):
         league.submissions.submit(bundle(1), None, "Ann")
+
+
+def test_what_is_withdrawn_while_it_is_driven_stays_counted(league: League, bundle: MakeBundle) -> None:
+    for i in range(3):
+        league.submissions.submit(bundle(i), None, "Ann")
+        assert league.queue.claim()
+        league.submissions.withdraw(i + 1)
+    with pytest.raises(LeagueError, match="has used all 3"):
+        league.submissions.submit(bundle(4), None, "Ann")
+
+
+def test_what_is_withdrawn_while_it_waits_for_another_attempt_is_not_counted(
+    league: League, bundle: MakeBundle
+) -> None:
+    for number in range(1, 4):
+        league.submissions.submit(bundle(number), None, "Ann")
+        claim = league.queue.claim()
+        assert claim
+        league.queue.fail(claim, "the disk is on fire")
+        league.submissions.withdraw(number)
+    assert league.submissions.submit(bundle(4), None, "Ann").status is Status.QUEUED
 
 
 def test_a_result_that_comes_after_the_withdrawal_is_not_written(league: League, bundle: MakeBundle) -> None:
