@@ -137,11 +137,18 @@ def _claim(league: League, engine: Engine, held: dict[int, Claim]) -> Generator[
         number = claim.submission.id
         held[number] = claim
         yield Event(claim.submission, started=True)
-        ended = league.queue.score(claim, claim.known) if claim.known else _start(league, engine, claim)
-        if claim.known or ended:
+        ended = _answer(league, claim) if claim.answered else _start(league, engine, claim)
+        if claim.answered or ended:
             del held[number]
         if ended:
             yield Event(ended, started=False)
+
+
+def _answer(league: League, claim: Claim) -> SubmissionView | None:
+    """Write down again what became of the same bundle in the same race; None if the claim was lost."""
+    if claim.known is not None:
+        return league.queue.score(claim, claim.known)
+    return league.queue.reject(claim, claim.refused or "")
 
 
 def _start(league: League, engine: Engine, claim: Claim) -> SubmissionView | None:

@@ -38,6 +38,12 @@ class Claim:
     submission: SubmissionView
     lease: str
     known: tuple[Run, ...] | None  #: the runs, if the same bundle was driven in the same race before
+    refused: str | None  #: why it cannot be driven, if the same bundle was rejected in the same race before
+
+    @property
+    def answered(self) -> bool:
+        """Whether it has its result without a drive."""
+        return self.known is not None or self.refused is not None
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,9 @@ class Queue(Desk):
             submission.started_at, submission.reason = self.clock(), None
             submission.lease, submission.leased_until = uuid4().hex, self.clock() + self.lease
             session.flush()
-            return Claim(view(submission), submission.lease, _known(session, submission))
+            known = _known(session, submission)
+            refused = _refused(session, submission) if known is None else None
+            return Claim(view(submission), submission.lease, known, refused)
 
     def job(self, claim: Claim) -> Job:
         """What it takes to drive a claimed submission.
@@ -203,10 +211,20 @@ def _locked(session: Session, claim: Claim) -> Submission | None:
 
 def _known(session: Session, submission: Submission) -> tuple[Run, ...] | None:
     """The runs of the same bundle in the same race, if it drove before."""
-    same = (Submission.race_id == submission.race_id, Submission.bundle_sha256 == submission.bundle_sha256)
-    query = select(Result.receipt).join(Submission, Submission.id == Result.submission_id).where(*same).limit(1)
-    receipt = session.scalar(query)
+    query = select(Result.receipt).join(Submission, Submission.id == Result.submission_id)
+    receipt = session.scalar(query.where(*_same_drive(submission)).limit(1))
     return Receipt.parse(receipt).runs if receipt else None
+
+
+def _refused(session: Session, submission: Submission) -> str | None:
+    """Why the same bundle was rejected in the same race, if it was."""
+    rejected = select(Submission.reason).where(*_same_drive(submission), Submission.status == Status.REJECTED)
+    return session.scalar(rejected.order_by(Submission.id).limit(1))
+
+
+def _same_drive(submission: Submission) -> tuple[ColumnElement[bool], ...]:
+    """Whether a submission is of the same bundle in the same race."""
+    return Submission.race_id == submission.race_id, Submission.bundle_sha256 == submission.bundle_sha256
 
 
 def _flag_copies(session: Session, submission: Submission) -> None:

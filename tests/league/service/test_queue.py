@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from league.errors import LeagueError
-from league.evaluation import Run, runs_of
+from league.evaluation import Job, Run, runs_of
 from league.models import Status
 from league.races import RaceSettings
 from league.receipts import Receipt
@@ -20,6 +20,7 @@ from league.service import League
 from league.service.desk import find_race
 from league.service.queue import LEASE, TAKEOVERS, Claim
 from league.workers import work
+from racer_env.errors import BundleError
 from tests.league.conftest import Clock, Here, drain, driven, laps
 
 MakeBundle = Callable[[int], Path]
@@ -160,6 +161,21 @@ def test_the_same_bundle_in_the_same_race_always_gets_the_same_result(league: Le
     league.races.open("second")
     league.submissions.submit(bundle(1), "second", "Ann")
     assert [s.score and s.score.time_ms for s in drain(league, laps(8000))] == [8000]
+
+
+def test_a_bundle_that_was_rejected_in_a_race_is_not_driven_there_again(league: League, bundle: MakeBundle) -> None:
+    league.races.create("second", RaceSettings(runs=1))
+    league.races.open("second")
+    for race in ("community", "community", "second"):
+        league.submissions.submit(bundle(1), race, "Ann")
+
+    def evaluate(_: Job) -> list[dict[str, object]]:
+        raise BundleError("no layer fits")
+
+    engine = Here(evaluate)
+    ended = [event.submission for event in work(league, engine, drain=True) if not event.started]
+    assert [(s.status, s.reason) for s in ended] == [(Status.REJECTED, "no layer fits")] * 3
+    assert len(engine.jobs) == 2
 
 
 def test_the_driver_gets_the_races_settings_track_and_seeds(league: League, bundle: MakeBundle) -> None:
