@@ -6,10 +6,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
+from league import workers
 from league.errors import LeagueError
 from league.evaluation import Job, Run, runs_of
 from league.models import Status
@@ -121,6 +123,40 @@ def test_what_is_broken_off_goes_back_to_the_queue(league: League, bundle: MakeB
     assert statuses(league) == [Status.QUEUED, Status.QUEUED]
     assert league.submissions.one(1).attempts == 0
     assert [s.status for s in drain(league, laps(9000))] == [Status.SCORED, Status.SCORED]
+
+
+def test_what_cannot_be_put_back_keeps_nothing_else_from_it(
+    league: League, bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued(league, bundle, "Ann", "Bob", "Cy")
+    engine = Here(driven(laps(9000)), room=3)
+    events = work(league, engine, drain=True)
+    for _ in range(3):
+        next(events)
+
+    def drop(number: int) -> None:
+        if number == 2:
+            raise LeagueError("the cluster is gone")
+
+    monkeypatch.setattr(engine, "drop", drop)
+    with pytest.raises(LeagueError, match="the cluster is gone"):
+        events.close()
+    assert statuses(league) == [Status.QUEUED] * 3
+
+
+def test_leases_are_renewed_while_known_results_are_written(
+    league: League, bundle: MakeBundle, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued(league, bundle, "Ann")
+    drain(league, laps(9000))
+    league.submissions.submit(bundle(1), None, "Bob")
+    for racer in ("Bob", "Bob", "Cy", "Cy"):
+        league.submissions.submit(bundle(0), None, racer)
+    monkeypatch.setattr(workers, "time", SimpleNamespace(monotonic=lambda: clock.now.timestamp()))  # noqa: PLW0108
+    for event in work(league, Here(driven(laps(8000)), room=2), drain=True):
+        if event.submission.id > 2:
+            clock.now += LEASE / 3
+    assert [(s.status, s.attempts) for s in league.submissions.all()] == [(Status.SCORED, 1)] * 6
 
 
 @pytest.mark.parametrize("over", ["final_at", "cancelled_at"])
