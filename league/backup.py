@@ -6,13 +6,13 @@ folder, its key among them. It is complete under its name or not there, and so i
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import is_dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -22,12 +22,11 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from league.database import Database
 from league.errors import LeagueError
 from league.migrations import NEWEST
 from league.models import AsJson, Table, UTCDateTime
 from league.settings_file import to_json
-from league.store import CONFIG, FOLDERS, Store, config_of, make_folders, make_tables, writing_files
+from league.store import FOLDERS, Making, Store, making, writing_files
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -60,12 +59,17 @@ def restore(file: Path, folder: Path, url: str) -> None:
     Raises:
         LeagueError: the file is no whole backup of this version, there already is a league, or it cannot be written.
     """
-    if (folder / CONFIG).exists() or (folder / "league.db").exists():
-        raise LeagueError(f"{folder} already holds a league")
+    with _sentences(file, folder), file.open("rb") as source, tarfile.open(fileobj=source, mode="r:gz") as archive:
+        _check_manifest(archive, file)
+        with making(folder, url) as new, _sentences(file, folder):
+            _read(archive, new)
+
+
+@contextmanager
+def _sentences(file: Path, folder: Path) -> Iterator[None]:
+    """Say what is wrong with a backup, or with the folder that it is to fill."""
     try:
-        with file.open("rb") as source, tarfile.open(fileobj=source, mode="r:gz") as archive:
-            _check_manifest(archive, file)
-            _read(archive, folder, Database(url, folder), url)
+        yield
     except (tarfile.TarError, EOFError, ValueError, KeyError) as error:
         raise LeagueError(f"{file} is not a whole backup of a league: {error}") from error
     except OSError as error:
@@ -115,34 +119,25 @@ def _check_manifest(archive: tarfile.TarFile, file: Path) -> None:
         )
 
 
-def _read(archive: tarfile.TarFile, folder: Path, database: Database, url: str) -> None:
-    """Fill a new folder and a new database; the league is there once its configuration is."""
-    make_folders(folder)
-    make_tables(database, folder)
-    try:
-        with database.writing() as session:
-            tables = dict(Table.metadata.tables)
-            while member := archive.next():
-                place = PurePosixPath(member.name)
-                content = archive.extractfile(member) if member.isfile() and len(place.parts) == 2 else None
-                if content is None or place.name.startswith("."):
-                    raise ValueError(f"{member.name!r} has no place in it")
-                if place.parts[0] == "tables":
-                    _insert(session, tables.pop(place.stem), content)
-                elif place.parts[0] in FOLDERS:
-                    _extract(content, folder / place.parts[0] / place.name)
-                else:
-                    raise ValueError(f"{member.name!r} has no place in it")
-            if tables:
-                raise ValueError(f"the tables {', '.join(sorted(tables))} are missing")
-            _count_on(session)
-        (folder / CONFIG).write_bytes(config_of(url))
-    except BaseException:
-        with contextlib.suppress(LeagueError):
-            database.drop()
-        if database.file:
-            database.file.unlink(missing_ok=True)
-        raise
+def _read(archive: tarfile.TarFile, new: Making) -> None:
+    """Fill a new folder and a new database."""
+    with new.database.writing() as session:
+        tables = dict(Table.metadata.tables)
+        while member := archive.next():
+            place = PurePosixPath(member.name)
+            content = archive.extractfile(member) if member.isfile() and len(place.parts) == 2 else None
+            if content is None or place.name.startswith("."):
+                raise ValueError(f"{member.name!r} has no place in it")
+            if place.parts[0] == "tables":
+                _insert(session, tables.pop(place.stem), content)
+            elif place.parts[0] in FOLDERS:
+                secret = place.parts[0] == "keys"
+                new.add(content, new.folder / place, 0o600 if secret else 0o644, new=secret)
+            else:
+                raise ValueError(f"{member.name!r} has no place in it")
+        if tables:
+            raise ValueError(f"the tables {', '.join(sorted(tables))} are missing")
+        _count_on(session)
 
 
 def _insert(session: Session, table: sa.Table, content: IO[bytes]) -> None:
@@ -173,13 +168,6 @@ def _value_of(table: sa.Table, row: dict[str, Any]) -> dict[str, Any]:
         else:
             out[name] = sa.null() if value is None and isinstance(kind, sa.JSON) else value
     return out
-
-
-def _extract(content: IO[bytes], file: Path) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if file.parent.name == "keys" else 0o644)
-    with os.fdopen(descriptor, "wb") as out:
-        while part := content.read(2**20):
-            out.write(part)
 
 
 def _count_on(session: Session) -> None:

@@ -1,10 +1,9 @@
 """What a process gives up before it touches a stranger's file: time, memory, files, the network, other processes.
 
 Everywhere the system's resource limits hold; on Linux a system-call filter (seccomp, x86-64 and arm64) refuses
-sockets, new processes, and what reaches into others, and Landlock leaves it only files to read that Python itself
-needs. None needs privileges and none can be taken back. `confine` says what it got; on other systems that is less. The
-filter's numbers are those of Linux's system-call tables (``arch/x86/entry/syscalls/syscall_64.tbl`` and
-``include/uapi/asm-generic/unistd.h``), its form that of ``seccomp(2)``; Landlock's that of ``landlock(7)``.
+sockets, new processes, and what reaches into others or changes files (`league.system_calls`), and Landlock leaves it
+only files to read that Python itself needs; its form is that of ``landlock(7)``. None needs privileges and none can be
+taken back. `confine` says what it got; on other systems that is less.
 """
 
 from __future__ import annotations
@@ -15,9 +14,11 @@ import platform
 import struct
 import sys
 import sysconfig
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from league.system_calls import ARCHITECTURES, program
 
 FILES = 128  #: that may be open at a time
 
@@ -45,7 +46,7 @@ def confine(limits: Limits, readable: Iterable[Path] = ()) -> list[str]:
     if sys.platform == "linux":
         _prctl(_NO_NEW_PRIVS, 1)
         got += ["reads only what it needs, writes no file (Landlock)"] if _forbid_files(readable) else []
-        got += ["no network, no other process (seccomp)"] if _filter_calls() else []
+        got += ["no network, no other process, no change of a file (seccomp)"] if _filter_calls() else []
     return got
 
 
@@ -129,81 +130,14 @@ def _pythons_own() -> set[Path]:
     return {Path(p) for p in (sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *packages, *system)}
 
 
-#: Calls that are refused, by architecture: its number for the filter, its own way to make processes, and the rest.
-_ARCHITECTURES: Mapping[str, tuple[int, int, tuple[int, ...]]] = {
-    "x86_64": (
-        0xC000_003E,
-        56,  # clone
-        (
-            *(
-                41,
-                42,
-                43,
-                44,
-                46,
-                49,
-                50,
-                53,
-                288,
-            ),  # socket connect accept sendto sendmsg bind listen socketpair accept4
-            *(57, 58, 59, 322, 62, 101, 310, 311),  # fork vfork execve execveat kill ptrace process_vm_readv/writev
-            *(155, 161, 165, 166, 246, 175, 313),  # pivot_root chroot mount umount2 kexec_load init_module finit_module
-            *(248, 249, 250, 272, 308, 298, 321, 323),  # keys unshare setns perf_event_open bpf userfaultfd
-            *(424, 425, 426, 427, 434, 438),  # pidfd_send_signal io_uring pidfd_open pidfd_getfd
-        ),
-    ),
-    "aarch64": (
-        0xC000_00B7,
-        220,
-        (
-            *(198, 203, 202, 206, 211, 200, 201, 199, 242),
-            *(221, 281, 129, 117, 270, 271),
-            *(41, 51, 40, 39, 104, 105, 273),
-            *(217, 218, 219, 97, 268, 241, 280, 282),
-            *(424, 425, 426, 427, 434, 438),
-        ),
-    ),
-}
-_CLONE3, _THREAD = 435, 0x10000
-_ENOSYS, _EPERM = 38, 1
-_LOAD, _JUMP_EQUAL, _JUMP_ABOVE, _JUMP_BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  #: of classic BPF
-_ALLOW, _ERRNO, _KILL = 0x7FFF_0000, 0x0005_0000, 0x8000_0000
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  #: offsets in ``struct seccomp_data``
-
-
 class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
 def _filter_calls() -> bool:
-    """Refuse the network, new processes and what reaches into others; threads are fine."""
-    if platform.machine() not in _ARCHITECTURES:
+    """Refuse the network, new processes and what reaches into others or changes files; threads are fine."""
+    if platform.machine() not in ARCHITECTURES:
         return False
-    code = _filter(*_ARCHITECTURES[platform.machine()])
-    program = _Program(len(code) // 8, code)
-    return _prctl(_SECCOMP, _FILTER, ctypes.byref(program)) == 0
-
-
-def _filter(architecture: int, clone: int, refused: tuple[int, ...]) -> bytes:
-    """The filter's instructions: each is a code, two jumps (how many to skip if true, if false) and a number."""
-    refusals = [(_JUMP_EQUAL, 0, 1, number) for number in refused]
-    steps = [
-        (_LOAD, 0, 0, _ARCHITECTURE),
-        (_JUMP_EQUAL, 1, 0, architecture),
-        (_RETURN, 0, 0, _KILL),
-        (_LOAD, 0, 0, _NUMBER),
-        (_JUMP_ABOVE, 0, 1, 0x4000_0000),  # the x32 way to call
-        (_RETURN, 0, 0, _ERRNO | _EPERM),
-        (_JUMP_EQUAL, 0, 1, _CLONE3),  # whose flags a filter cannot see; the C library then takes clone
-        (_RETURN, 0, 0, _ERRNO | _ENOSYS),
-    ]
-    for refusal in refusals:
-        steps += [refusal, (_RETURN, 0, 0, _ERRNO | _EPERM)]
-    steps += [
-        (_JUMP_EQUAL, 0, 3, clone),
-        (_LOAD, 0, 0, _FIRST_ARGUMENT),
-        (_JUMP_BITS, 1, 0, _THREAD),
-        (_RETURN, 0, 0, _ERRNO | _EPERM),
-        (_RETURN, 0, 0, _ALLOW),
-    ]
-    return b"".join(struct.pack("<HBBI", *step) for step in steps)
+    code = program(platform.machine(), os.getpid())
+    filter_ = _Program(len(code) // 8, code)
+    return _prctl(_SECCOMP, _FILTER, ctypes.byref(filter_)) == 0

@@ -12,11 +12,13 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import sqlite3
 import time
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Self
@@ -38,6 +40,7 @@ CONFIG, KEY = "league.toml", Path("keys/signing.pem")
 SQLITE_URL = "sqlite:///league.db"
 FOLDERS = ("bundles", "tracks", "keys", "replays")
 MAX_BUNDLE = 256 * 2**20  #: bytes; the largest of DeepRacer's networks takes 230 MB unpacked
+UNFINISHED = "." + "[0-9a-f]" * 32 + "*"  #: names of files that are being written in the folder itself
 LEFT_BEHIND = 3600.0  #: s after which an unfinished file belongs to nobody any more
 UNNAMED = 86400.0  #: s after which a bundle that no submission came to be of belongs to nobody any more
 
@@ -75,21 +78,10 @@ class Store:
             url: of the database: a file of the folder, or ``postgresql://...``.
 
         Raises:
-            LeagueError: there already is a league, or the folder or the database cannot be written.
+            LeagueError: there already is a league, a database file or a key, or one of them cannot be written.
         """
-        if (folder / CONFIG).exists() or (folder / "league.db").exists():
-            raise LeagueError(f"{folder} already holds a league")
-        database = Database(url, folder)
-        make_folders(folder)
-        with writing_files(folder, f"{folder} cannot be made a league"):
-            (folder / KEY).unlink(missing_ok=True)
-            new_key(folder / KEY)
-        make_tables(database, folder)
-        try:
-            write(folder / CONFIG, config_of(url))
-        except LeagueError:
-            database.drop()
-            raise
+        with making(folder, url) as new:
+            new.add_key()
         return cls(folder)
 
     @cached_property
@@ -158,9 +150,9 @@ class Store:
     def tidy(self) -> None:
         """Remove what processes left behind that were killed while they wrote, and bundles that were not submitted."""
         with contextlib.suppress(OSError):
-            for name in FOLDERS:
-                for file in _older(LEFT_BEHIND, (self.folder / name).glob(".*")):
-                    file.unlink(missing_ok=True)
+            hidden = [file for name in FOLDERS for file in (self.folder / name).glob(".*")]
+            for file in _older(LEFT_BEHIND, [*self.folder.glob(UNFINISHED), *hidden]):
+                file.unlink(missing_ok=True)
             old = list(_older(UNNAMED, (self.folder / "bundles").glob("[!.]*.tar.gz")))
             if not old:
                 return
@@ -227,12 +219,12 @@ def _database_url(folder: Path) -> str:
         settings = tomllib.loads((folder / CONFIG).read_text("utf-8"))
         url = settings["database"]
     except FileNotFoundError as error:
-        made = (
-            "a league of an older version, which this one cannot read"
-            if (folder / "league.db").exists()
-            else "no league"
-        )
-        raise LeagueError(f"{folder} holds {made}; make one with: racer league init --league {folder}") from error
+        if (folder / "league.db").exists():
+            raise LeagueError(
+                f"{folder} holds league.db but no {CONFIG}: a league of an older version, which this one cannot read, "
+                "or one whose making was broken off"
+            ) from error
+        raise LeagueError(f"{folder} holds no league; make one with: racer league init --league {folder}") from error
     except OSError as error:
         raise LeagueError(f"{folder / CONFIG} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError) as error:
@@ -242,17 +234,81 @@ def _database_url(folder: Path) -> str:
     return url
 
 
-def make_folders(folder: Path) -> None:
-    """Make the folders of a league. Raises `LeagueError`."""
-    with writing_files(folder, f"{folder} cannot be made a league"):
-        for name in FOLDERS:
-            (folder / name).mkdir(parents=True, exist_ok=True)
-
-
 def make_folder(folder: Path) -> None:
     """Make a folder, unless it is there. Raises `LeagueError`."""
     with writing_files(folder, f"{folder} cannot be made"):
         folder.mkdir(parents=True, exist_ok=True)
+
+
+@dataclass(frozen=True)
+class Making:
+    """A league that is being made: its database has tables, and nobody finds it yet."""
+
+    folder: Path
+    database: Database
+    undo: list[Callable[[], None]]  #: removes, from the last to the first, what has been made
+
+    def add_key(self) -> None:
+        """Make its key. Raises `LeagueError`."""
+        key = self.folder / KEY
+        with writing_files(self.folder, f"{key} cannot be made"), placing(key, self.undo, new=True) as unfinished:
+            new_key(unfinished)
+
+    def add(self, content: IO[bytes], file: Path, mode: int, *, new: bool) -> None:
+        """Write a file; a new one must not be there yet. Raises `OSError`."""
+        with placing(file, self.undo, new=new) as unfinished:
+            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            with os.fdopen(descriptor, "wb") as out:
+                shutil.copyfileobj(content, out)
+
+
+@contextmanager
+def placing(file: Path, undo: list[Callable[[], None]], *, new: bool) -> Iterator[Path]:
+    """Give a name under which to write a file, which gets its own once it is whole.
+
+    Args:
+        file: its own name.
+        undo: gets what removes it, unless there was such a file before.
+        new: fail if there is such a file.
+    """
+    unfinished = file.with_name(f".{uuid4().hex}")
+    try:
+        yield unfinished
+        if new or not file.exists():
+            file.open("xb").close()  # the one step that cannot overwrite, on every kind of disk
+            undo.append(file.unlink)
+        unfinished.replace(file)
+    finally:
+        for rest in file.parent.glob(f"{unfinished.name}*"):
+            rest.unlink()
+
+
+@contextmanager
+def making(folder: Path, url: str) -> Iterator[Making]:
+    """Make a league, all or nothing: tables, then what the block adds, and ``league.toml`` last.
+
+    Nothing that is there is overwritten, and a failure removes only what was made. Whoever is killed leaves a folder in
+    which a league can be made, or a database or a key for which the next attempt is refused.
+
+    Raises:
+        LeagueError: there already is a league, its database or its key, or something cannot be written.
+    """
+    database = Database(url, folder)
+    _refuse_to_overwrite(folder, database)
+    with writing_files(folder, f"{folder} cannot be made a league"):
+        for name in FOLDERS:
+            (folder / name).mkdir(parents=True, exist_ok=True)
+    undo: list[Callable[[], None]] = []
+    try:
+        with _new_database(database, folder, undo) as new:
+            yield Making(folder, new, undo)
+            new.close()
+        write(folder / CONFIG, config_of(url))
+    except BaseException:
+        for step in reversed(undo):
+            with contextlib.suppress(OSError, LeagueError):
+                step()
+        raise
 
 
 def config_of(url: str) -> bytes:
@@ -260,23 +316,30 @@ def config_of(url: str) -> bytes:
     return f"# A league; see: racer league --help\ndatabase = {json.dumps(url)}\n".encode()
 
 
-def make_tables(database: Database, folder: Path) -> None:
-    """Make the tables; SQLite's file gets its name when they are complete."""
+def _refuse_to_overwrite(folder: Path, database: Database) -> None:
+    if (folder / CONFIG).exists():
+        raise LeagueError(f"{folder} already holds a league")
+    for file in (database.file, folder / KEY):
+        if file and file.exists():
+            raise LeagueError(f"{file} is already there and is not overwritten; move it away to make a league here")
+    if not database.file and database.revision() is not None:
+        raise LeagueError(f"{database} already holds the tables of a league")
+
+
+@contextmanager
+def _new_database(database: Database, folder: Path, undo: list[Callable[[], None]]) -> Iterator[Database]:
+    """Make the tables, to be filled; SQLite's file gets its name when that is done."""
     if not database.file:
-        if database.revision() is not None:
-            raise LeagueError(f"{database} already holds a league")
         database.migrate()
+        undo.append(database.drop)
+        yield database
         return
-    unfinished = f".{uuid4().hex}.db"
     try:
-        with closing(sqlite3.connect(folder / unfinished)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-        made = Database(f"sqlite:///{unfinished}", folder)
-        made.migrate()
-        made.close()
-        (folder / unfinished).replace(database.file)
+        with placing(database.file, undo, new=True) as unfinished:
+            with closing(sqlite3.connect(unfinished)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+            new = Database(f"sqlite:///{os.path.relpath(unfinished, folder)}", folder)
+            new.migrate()
+            yield new
     except (OSError, sqlite3.Error) as error:
         raise LeagueError(f"{database} cannot be made: {error}") from error
-    finally:
-        for file in folder.glob(f"{unfinished}*"):
-            file.unlink()

@@ -149,7 +149,7 @@ def _clean_path(member: tarfile.TarInfo) -> str:
     check_length(member.name)
     if not (member.isreg() or member.isdir()) or member.issparse():
         raise BundleError(f"{name!r} is a link or a special file; only plain files are allowed")
-    if name.startswith("/") or ".." in name.split("/"):
+    if name.startswith("/") or ".." in member.name.split("/"):
         raise BundleError(f"{name!r} leads out of the archive")
     if member.size < 0:
         raise BundleError(f"{name!r} says that it has {member.size} bytes")

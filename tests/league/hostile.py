@@ -182,6 +182,7 @@ def archives() -> Iterator[tuple[str, bytes]]:
     yield "absolute path", bundle(more=[("/etc/cron.d/racer.txt", b"* * * * * root true")])
     yield "path that leads out", bundle(more=[("../../keys/signing.txt", b"mine")])
     yield "path that leads out by a detour", bundle(more=[("agent/../../keys/signing.txt", b"mine")])
+    yield "path that leads out at its far end", bundle(more=[("ab" * 97 + "/pad12/../../../evil.txt", b"mine")])
     yield "path that leads out by a header", pax({"path": "../model.pb"})
     yield "size by a header", pax({"size": "99999999999999"})
     yield "file with holes", pax({"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9" * 14})

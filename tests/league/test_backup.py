@@ -111,6 +111,7 @@ def test_a_broken_backup_makes_no_league(
     with pytest.raises(LeagueError):
         League(tmp_path / "again")
     assert not (tmp_path / "escaped").exists()
+    assert not [file for file in (tmp_path / "again").rglob("*") if file.is_file()]
 
 
 def test_a_backup_that_is_cut_off_makes_no_league(saved: Path, tmp_path: Path) -> None:
@@ -127,3 +128,17 @@ def test_a_backup_that_is_cut_off_makes_no_league(saved: Path, tmp_path: Path) -
 def test_a_league_is_never_overwritten(league: League, saved: Path) -> None:
     with pytest.raises(LeagueError, match="already holds a league"):
         restore(saved, league.store.folder, SQLITE_URL)
+
+
+@pytest.mark.parametrize("name", ["mine.db", "keys/signing.pem"])
+def test_a_database_or_a_key_that_is_there_is_never_overwritten(saved: Path, tmp_path: Path, name: str) -> None:
+    kept = tmp_path / "again" / name
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"mine")
+    with pytest.raises(LeagueError, match=f"{name} is already there"):
+        restore(saved, tmp_path / "again", "sqlite:///mine.db")
+    assert [file for file in (tmp_path / "again").rglob("*") if file.is_file()] == [kept]
+    assert kept.read_bytes() == b"mine"
+    kept.unlink()
+    restore(saved, tmp_path / "again", "sqlite:///mine.db")
+    assert len(League(tmp_path / "again").races.all()) > 1

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from league import store
 from league.database import Database
 from league.errors import LeagueError
 from league.races import RaceSettings
 from league.service import League
-from league.store import Store
+from league.store import SQLITE_URL, Store, making
 from racer_env.errors import TrackError
 
 
@@ -33,6 +37,89 @@ def test_a_league_is_not_made_twice(tmp_path: Path) -> None:
     League.create(tmp_path / "league", RaceSettings())
     with pytest.raises(LeagueError, match="already holds a league"):
         League.create(tmp_path / "league", RaceSettings())
+
+
+@pytest.mark.parametrize("name", ["league.db", "keys/signing.pem"])
+def test_a_database_or_a_key_that_is_there_is_never_overwritten(tmp_path: Path, name: str) -> None:
+    kept = tmp_path / "league" / name
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"mine")
+    with pytest.raises(LeagueError, match=f"{name} is already there"):
+        Store.create(tmp_path / "league")
+    assert (contents(tmp_path / "league"), kept.read_bytes()) == ([name], b"mine")
+
+
+def test_a_database_of_another_name_or_place_is_never_overwritten_either(tmp_path: Path) -> None:
+    for kept in (tmp_path / "league" / "other.db", tmp_path / "another.db"):
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_bytes(b"mine")
+        with pytest.raises(LeagueError, match=f"{kept.name} is already there"):
+            Store.create(tmp_path / "league", f"sqlite:///{kept}")
+        assert kept.read_bytes() == b"mine"
+
+
+def _make_while_it_appears(file: Path, folder: Path) -> None:
+    with making(folder, SQLITE_URL) as new:
+        file.write_bytes(b"mine")
+        new.add_key()
+
+
+def test_a_database_that_appears_meanwhile_is_kept_and_so_is_a_key(tmp_path: Path) -> None:
+    for name in ("league.db", "keys/signing.pem"):
+        kept = tmp_path / "league" / name
+        with pytest.raises(LeagueError, match="exists"):
+            _make_while_it_appears(kept, tmp_path / "league")
+        assert (contents(tmp_path / "league"), kept.read_bytes()) == ([name], b"mine")
+        kept.unlink()
+
+
+def test_a_league_that_cannot_be_finished_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file: Path, _: bytes) -> None:
+        raise LeagueError(f"{file} cannot be written: no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", full)
+        with pytest.raises(LeagueError, match="no space"):
+            Store.create(tmp_path / "league")
+    assert contents(tmp_path / "league") == []
+    Store.create(tmp_path / "league")
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from league.store import SQLITE_URL, Store, making
+
+left = int(sys.argv[2])
+
+def step(event, arguments):  # Python tells of every file that is opened for writing, renamed or removed
+    global left
+    changes = event in ("os.rename", "os.remove") or event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+    if changes and sys.argv[1] in str(arguments[0]):
+        left -= 1
+        if left < 0:
+            os._exit(9)
+
+sys.addaudithook(step)
+Store.create(Path(sys.argv[1]))
+"""
+
+
+def test_whoever_is_killed_leaves_what_can_be_finished_or_is_refused(tmp_path: Path) -> None:
+    ends = set()
+    for steps in range(40):
+        folder = tmp_path / f"league {steps}"
+        if subprocess.run([sys.executable, "-c", KILLED, folder, str(steps)], check=False).returncode == 0:
+            break
+        try:
+            Store.create(folder)
+            ends.add("finished")
+        except LeagueError as error:
+            ends.add(str(error).partition(" is ")[2] or "already holds a league")
+            there = str(error).partition(" is already there")[0]
+            assert Path(there).exists() or (folder / "league.toml").exists()
+    assert ends >= {"finished", "already there and is not overwritten; move it away to make a league here"}
+    assert len(contents(folder)) == 3
 
 
 def test_a_league_on_a_track_that_does_not_exist_is_not_made(tmp_path: Path) -> None:
@@ -123,8 +210,6 @@ def test_a_bundle_or_track_that_was_changed_is_noticed(tmp_path: Path, bundle: C
 
 
 def test_what_a_killed_process_left_is_tidied_up_after_a_while(tmp_path: Path) -> None:
-    import os
-
     league = League.create(tmp_path / "league", RaceSettings())
     old, new = (tmp_path / "league" / "bundles" / name for name in (".old", ".new"))
     for file in (old, new):
@@ -150,3 +235,12 @@ def test_a_bundle_that_was_kept_but_not_submitted_is_tidied_up_after_a_day(
     league.store.tidy()
     left = {name for name in (submitted, "old", "new", "again") if league.store.bundle_path(name).exists()}
     assert left == {submitted, "new", "again"}
+
+
+def test_a_database_that_a_killed_process_left_is_tidied_up_and_nothing_of_others(tmp_path: Path) -> None:
+    made = Store.create(tmp_path)
+    for name in (f".{'0f' * 16}.db", f".{'0f' * 16}-wal", ".gitignore"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, 0))
+    made.tidy()
+    assert [file.name for file in tmp_path.glob(".*")] == [".gitignore"]

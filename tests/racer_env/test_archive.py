@@ -59,6 +59,7 @@ def member(name: str, **fields: Any) -> tarfile.TarInfo:
         ((PB, META, ("/etc/passwd.json", b"")), "leads out of the archive"),
         ((PB, META, ("../up.json", b"")), "leads out of the archive"),
         ((PB, META, ("a/../../up.json", b"")), "leads out of the archive"),
+        ((PB, META, ("ab" * 97 + "/pad12/../../../up.json", b"")), "leads out of the archive"),
         (
             (PB, META, member("l.json", type=tarfile.SYMTYPE, linkname="/etc/passwd")),
             "link or a special file",
