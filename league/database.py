@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from league.errors import LeagueError
+from league.errors import LeagueError, UnreachableError
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 WAIT = 60  #: s that a writer waits for the others
@@ -100,7 +100,8 @@ class Database:
             said = str(error.orig).strip().partition("\n")[0]
             if self.file and shutil.disk_usage(self.file.parent).free < PAGE:  # which SQLite says in several ways
                 said = "the disk is full"
-            raise LeagueError(f"{self}: {said}") from error
+            lost = error.connection_invalidated or (error.statement is None and isinstance(error, OperationalError))
+            raise (UnreachableError if lost and not self.file else LeagueError)(f"{self}: {said}") from error
 
 
 def _migrations() -> Any:

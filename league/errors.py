@@ -7,3 +7,7 @@ from racer_env.errors import RacerError
 
 class LeagueError(RacerError):
     """A league, race, racer or submission that does not exist, is not allowed or cannot be stored."""
+
+
+class UnreachableError(LeagueError):
+    """A league's database that cannot be reached now, but may be soon."""

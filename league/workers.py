@@ -7,6 +7,8 @@ league's database and folder are shared, may work on one queue.
 
 from __future__ import annotations
 
+import logging
+import math
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack
@@ -15,11 +17,12 @@ from typing import Protocol
 
 from league import sandbox
 from league.confinement import Limits
-from league.errors import LeagueError
+from league.errors import LeagueError, UnreachableError
 from league.evaluation import Job, evaluate, replays_of, runs_of
 from league.sandbox import Call, Outcome
 from league.service import Claim, League, SubmissionView
 
+LOG = logging.getLogger(__name__)
 POLL = 1.0  #: s between two looks at an empty queue
 Evaluate = Callable[[Job], list[dict[str, object]]]
 
@@ -107,21 +110,25 @@ def work(league: League, engine: Engine, *, drain: bool = False) -> Generator[Ev
 
     Yields:
         Every start and every result. Whatever goes wrong with a submission is its result, so that the next one gets
-        its turn. When the generator is closed, what was being driven is put back.
+        its turn. When the generator is closed, what was being driven is put back. A database that cannot be reached is
+        waited for, which is logged.
     """
     league.store.tidy()
-    held = _Held(league, engine)
+    held, away = _Held(league, engine), False
     try:
         while True:
-            yield from _claim(held)
-            if drain and not held.claims:
-                return
-            for number, outcome in _waited(held).items():
-                ended = _write(league, held.claims[number], outcome)
-                del held.claims[number]
-                if ended:
-                    yield Event(ended, started=False)
-            held.renew()
+            try:
+                held.renew()
+                yield from _claim(held)
+                if drain and not held.claims:
+                    return
+                yield from _results(held)
+                away = False
+            except UnreachableError as error:
+                if not away:
+                    LOG.warning("%s; waiting until it is back", error)
+                away, held.renewed = True, -math.inf  # before anything is claimed, even what was ours
+                time.sleep(POLL)
     finally:
         held.put_back()
 
@@ -133,6 +140,7 @@ class _Held:
     league: League
     engine: Engine
     claims: dict[int, Claim] = field(default_factory=dict)  #: by the number of the submission
+    outcomes: dict[int, Outcome] = field(default_factory=dict)  #: of some of them, not written down yet
     renewed: float = field(default_factory=time.monotonic)  #: s, when the leases were
 
     def renew(self) -> None:
@@ -142,7 +150,12 @@ class _Held:
         self.renewed = time.monotonic()
         for claim in self.league.queue.renew(self.claims.values()):
             self.engine.drop(claim.submission.id)
-            del self.claims[claim.submission.id]
+            self.end(claim.submission.id)
+
+    def end(self, number: int) -> None:
+        """Let go of a claim that has its result, or is lost."""
+        del self.claims[number]
+        self.outcomes.pop(number, None)
 
     def put_back(self) -> None:
         """Break everything off and put it back; what fails with one of them is told when all the others are back."""
@@ -159,9 +172,13 @@ def _claim(held: _Held) -> Generator[Event, None, None]:
         number = claim.submission.id
         held.claims[number] = claim
         yield Event(claim.submission, started=True)
-        ended = _answer(league, claim) if claim.answered else _start(league, held.engine, claim)
+        try:
+            ended = _answer(league, claim) if claim.answered else _start(league, held.engine, claim)
+        except UnreachableError:
+            held.end(number)  # its lease runs out, then somebody has another look
+            raise
         if claim.answered or ended:
-            del held.claims[number]
+            held.end(number)
         if ended:
             yield Event(ended, started=False)
         held.renew()
@@ -181,6 +198,16 @@ def _start(league: League, engine: Engine, claim: Claim) -> SubmissionView | Non
     except LeagueError as error:
         return league.queue.fail(claim, str(error))
     return None
+
+
+def _results(held: _Held) -> Generator[Event, None, None]:
+    """Wait a while, and write down what has an outcome."""
+    held.outcomes.update(_waited(held))
+    for number, outcome in list(held.outcomes.items()):
+        ended = _write(held.league, held.claims[number], outcome)
+        held.end(number)
+        if ended:
+            yield Event(ended, started=False)
 
 
 def _waited(held: _Held) -> Mapping[int, Outcome]:

@@ -22,7 +22,8 @@ from league.service.queue import LEASE, Claim, Queue
 from league.service.races import Races, RaceView
 from league.service.season_record import SeasonRecord, Stage
 from league.service.seasons import Seasons
-from league.service.submissions import Submissions, SubmissionView
+from league.service.submission_view import SubmissionView
+from league.service.submissions import Submissions
 from league.store import SQLITE_URL, Store
 
 __all__ = [

@@ -24,7 +24,7 @@ from league.receipts import Receipt
 from league.rules import Score
 from league.service.boards import recount
 from league.service.desk import Desk
-from league.service.submissions import SubmissionView, race_of, view, with_names
+from league.service.submission_view import SubmissionView, race_of, view, with_names
 
 LEASE = timedelta(seconds=60)
 ATTEMPTS = 3  #: claims after which a failure of the organiser's side is final

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session
 
 from league import rules, sandbox
 from league.errors import LeagueError
@@ -19,36 +19,16 @@ from league.lifecycle import State
 from league.models import DRIVEN, IN_FLIGHT, KeptBundle, Participant, Race, Racer, Result, Status, Submission
 from league.races import racer_name, same_name
 from league.receipts import Receipt
-from league.rules import Score
 from league.service.boards import recount
 from league.service.desk import Desk, add_missing, enrolled, find_race, find_racer, must_be, times_of
 from league.service.races import needed_reason
 from league.service.season_record import check_may_race
+from league.service.submission_view import SubmissionView, race_of, view, with_names
 from league.store import read_archive
 from racer_env.errors import BundleError
 
 if TYPE_CHECKING:
     from racer_env.replay import Replay
-
-
-@dataclass(frozen=True)
-class SubmissionView:
-    """A submission as it is now. `score` is there once it has driven."""
-
-    id: int
-    race: str
-    racer: str
-    bundle_sha256: str
-    status: Status
-    reason: str | None
-    submitted_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    attempts: int
-    position: int | None  #: in the queue, from 1
-    score: Score | None
-    copy_of: int | None
-    disqualified: str | None
 
 
 @dataclass(frozen=True)
@@ -311,23 +291,12 @@ class Submissions(Desk):
             self.note(session, action, reason, race=found.name, racer=who.name)
 
 
-def race_of(session: Session, number: int) -> Race | None:
-    """The race of a submission, so that nobody changes it before the session ends: to lock before the submission."""
-    query = select(Race).join(Submission, Submission.race_id == Race.id).where(Submission.id == number)
-    return session.scalar(query.with_for_update(read=True, of=Race))
-
-
 def _find(session: Session, number: int, *, lock: bool = False) -> Submission:
     query = with_names(select(Submission).where(Submission.id == number))
     found = session.scalar(query.with_for_update(of=Submission) if lock else query)
     if found is None:
         raise LeagueError(f"there is no submission {number}")
     return found
-
-
-def with_names(query: Select[Submission]) -> Select[Submission]:
-    """Load races and racers with their submissions."""
-    return query.options(joinedload(Submission.race, innerjoin=True), joinedload(Submission.racer, innerjoin=True))
 
 
 def _position(session: Session, submission: Submission) -> int | None:
@@ -343,23 +312,3 @@ def _first_of_another(session: Session, sha256: str, racer: Racer) -> int | None
     first = select(Submission).where(Submission.bundle_sha256 == sha256).order_by(Submission.id).limit(1)
     found = session.scalar(first)
     return found.id if found and found.racer_id != racer.id else None
-
-
-def view(submission: Submission, position: int | None = None) -> SubmissionView:
-    """A submission as a value."""
-    return SubmissionView(
-        id=submission.id,
-        race=submission.race.name,
-        racer=submission.racer.name,
-        bundle_sha256=submission.bundle_sha256,
-        status=submission.status,
-        reason=submission.reason,
-        submitted_at=submission.submitted_at,
-        started_at=submission.started_at,
-        finished_at=submission.finished_at,
-        attempts=submission.attempts,
-        position=position,
-        score=submission.score,
-        copy_of=submission.copy_of,
-        disqualified=submission.disqualified,
-    )

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from league.database import Database, _migrations
-from league.errors import LeagueError
+from league.errors import LeagueError, UnreachableError
 from league.migrations import NEWEST
 from league.models import Table
 from league.races import RaceSettings
@@ -93,6 +93,29 @@ def test_a_database_that_cannot_be_used_is_refused_and_nothing_is_made(tmp_path:
     with pytest.raises(LeagueError, match=says):
         League.create(tmp_path / "league", RaceSettings(), url=url)
     assert not (tmp_path / "league" / "league.toml").exists()
+
+
+def _cut_off(database: Database, other: Database) -> None:
+    """Lose a connection in the middle of a write."""
+    with database.writing() as session:
+        mine = session.scalar(sa.text("SELECT pg_backend_pid()"))
+        with other.writing() as elsewhere:
+            elsewhere.execute(sa.text("SELECT pg_terminate_backend(:mine)"), {"mine": mine})
+        session.execute(sa.text("SELECT 1"))
+
+
+def test_a_lost_connection_is_told_from_what_will_not_pass(server: str, tmp_path: Path) -> None:
+    nowhere = Database("postgresql://league@/league?host=/nowhere", tmp_path)
+    with pytest.raises(UnreachableError), nowhere.reading() as session:
+        session.execute(sa.text("SELECT 1"))
+    database, other = (Database(emptied(server, name), tmp_path) for name in ("lost", "other"))
+    with pytest.raises(UnreachableError):
+        _cut_off(database, other)
+    with pytest.raises(LeagueError) as told, database.reading() as session:
+        session.execute(sa.text("SELECT 1 FROM nothing"))
+    assert not isinstance(told.value, UnreachableError)
+    database.close()
+    other.close()
 
 
 def test_a_database_holds_one_league(server: str, tmp_path: Path) -> None:

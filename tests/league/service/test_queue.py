@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from league import workers
-from league.errors import LeagueError
+from league.errors import LeagueError, UnreachableError
 from league.evaluation import Job, Run, runs_of
 from league.models import Status
 from league.races import RaceSettings
@@ -20,7 +20,7 @@ from league.receipts import Receipt
 from league.rules import Lap
 from league.service import League
 from league.service.desk import find_race
-from league.service.queue import LEASE, TAKEOVERS, Claim
+from league.service.queue import LEASE, TAKEOVERS, Claim, Queue
 from league.workers import work
 from racer_env.errors import BundleError
 from tests.league.conftest import Clock, Here, drain, driven, laps
@@ -142,6 +142,35 @@ def test_what_cannot_be_put_back_keeps_nothing_else_from_it(
     with pytest.raises(LeagueError, match="the cluster is gone"):
         events.close()
     assert statuses(league) == [Status.QUEUED] * 3
+
+
+@pytest.mark.parametrize("call", ["claim", "score", "renew"])
+def test_a_worker_waits_until_a_lost_database_is_back(
+    league: League,
+    bundle: MakeBundle,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    call: str,
+) -> None:
+    real, away = getattr(Queue, call), iter((True, True))
+
+    def flaky(*args: object) -> object:
+        if next(away, False):
+            raise UnreachableError("the database is away")
+        return real(*args)
+
+    queued(league, bundle, "Ann", "Bob")
+    monkeypatch.setattr(Queue, call, flaky)
+
+    def sleep(_: float) -> None:
+        clock.now += 2 * LEASE
+
+    later = SimpleNamespace(monotonic=lambda: clock.now.timestamp(), sleep=sleep)  # noqa: PLW0108
+    monkeypatch.setattr(workers, "time", later)
+    drain(league, laps(9000))
+    assert [(s.status, s.attempts) for s in league.submissions.all()] == [(Status.SCORED, 1)] * 2
+    assert set(caplog.messages) == {"the database is away; waiting until it is back"}
 
 
 def test_leases_are_renewed_while_known_results_are_written(
