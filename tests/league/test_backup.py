@@ -125,6 +125,23 @@ def test_a_backup_that_is_cut_off_makes_no_league(saved: Path, tmp_path: Path) -
         restore(tmp_path / "nothing", tmp_path / "third", SQLITE_URL)
 
 
+def test_a_restoring_that_failed_can_be_done_again_in_the_same_place(saved: Path, tmp_path: Path, other: str) -> None:
+    whole = saved.read_bytes()
+    _changed(saved, lambda m: m.pop("tables/audit.jsonl"))
+    (tmp_path / "again" / "tracks").mkdir(parents=True)
+    (kept := tmp_path / "again" / "tracks" / "mine.npy").write_bytes(b"mine")
+    with pytest.raises(LeagueError, match="the tables audit are missing"):
+        restore(saved, tmp_path / "again", other)
+    assert [file for file in (tmp_path / "again").rglob("*") if file.is_file()] == [kept]
+    saved.write_bytes(whole)
+    restore(saved, tmp_path / "again", other)
+    with pytest.raises(LeagueError, match="already holds"):
+        restore(saved, tmp_path / ("again" if other == SQLITE_URL else "third"), other)
+    again = League(tmp_path / "again")
+    assert len(again.races.all()) > 1
+    again.close()
+
+
 def test_a_league_is_never_overwritten(league: League, saved: Path) -> None:
     with pytest.raises(LeagueError, match="already holds a league"):
         restore(saved, league.store.folder, SQLITE_URL)
