@@ -188,6 +188,7 @@ def _seeds(
         if record.knockouts():
             through = league.seasons.bracket(season)
             return list(through.racers), through.elimination
+        typer.echo(f"no group of season {record.name!r} has a race: of the best of its table", err=True)
         return [row.racer for row in record.table()][:top], record.season.elimination
     board = league.boards.standings(race)
     return [s.entry.racer for s in board if s.finished][:top], None

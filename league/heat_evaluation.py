@@ -9,11 +9,11 @@ is loaded only when something drives.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from league.brackets import Bracket
 from league.errors import LeagueError
 from league.evaluation import simulator_race
 from league.heats import Finish, HeatResult, HeatRun, rotated
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from racer_env.driver import Driver, Entry, RaceResult
     from racer_env.race import Race
     from racer_env.replay import Replay
-    from racer_env.simulator import Observations
+    from racer_env.simulator import Observations, Simulator, Step
     from racer_env.track import Track
 
 
@@ -74,42 +74,6 @@ def race_heat(
         for run, seed in enumerate(seeds)
     ]
     return DrivenHeat(HeatResult(names, tuple(run for run, _ in drives)), tuple(replay for _, replay in drives))
-
-
-def race_round(
-    bracket: Bracket,
-    bundles: Mapping[str, Bundle],
-    settings: RaceSettings,
-    seeds: Sequence[int],
-    track: Track | None = None,
-) -> tuple[Bracket, dict[str, DrivenHeat]]:
-    """Drive every heat of a bracket that can be raced now, all under the same seeds.
-
-    The better seed starts in front in the first run, and wins where nothing tells two racers apart.
-
-    Args:
-        bracket: as far as it has been raced.
-        bundles: of its racers, by name.
-        settings: as for `race_heat`.
-        seeds: one for each run.
-        track: where, if it was found already.
-
-    Returns:
-        The bracket after these heats, and the heats by their names.
-
-    Raises:
-        LeagueError: somebody in a heat has no bundle; and as `race_heat`.
-    """
-    driven: dict[str, DrivenHeat] = {}
-    for heat in bracket.ready:
-        sides = sorted((side for side in heat.sides if isinstance(side, str)), key=bracket.racers.index)
-        missing = [racer for racer in sides if racer not in bundles]
-        if missing:
-            raise LeagueError(f"{missing[0]!r} is in heat {heat.name} and needs a bundle")
-        driven[heat.name] = race_heat({racer: bundles[racer] for racer in sides}, settings, seeds, track)
-    for name, of in driven.items():
-        bracket = bracket.won(name, of.result.winner)
-    return bracket, driven
 
 
 def _check(bundles: Mapping[str, Bundle], settings: RaceSettings, seeds: Sequence[int]) -> None:
@@ -160,14 +124,22 @@ def _drive(
     from racer_env.randomisation import find_level
     from racer_env.replay_file import digest
     from racer_env.replay_recorder import ReplayRecorder
+    from racer_env.trials import traces_of
 
     starting, rules = [entries[k] for k in grid], simulator_race(settings)
     recorder = ReplayRecorder([names[k] for k in grid], [entry.metadata.sensors for entry in starting])
-    level = find_level(settings.randomisation)
-    results = heat(starting, track, rules, seed, watch=recorder, randomisation=level)
+    level, trace = find_level(settings.randomisation), hashlib.sha256()
+
+    def watch(simulator: Simulator, step: Step | None) -> None:
+        recorder(simulator, step)
+        if step is not None:
+            trace.update(traces_of(step).tobytes())
+
+    results = heat(starting, track, rules, seed, watch=watch, randomisation=level)
     finishes = {k: _finish(result, rules) for k, result in zip(grid, results, strict=True)}
     (replay,) = recorder.replays()
-    return HeatRun(seed, grid, tuple(finishes[k] for k in range(len(names))), digest(replay)), replay
+    in_order = tuple(finishes[k] for k in range(len(names)))
+    return HeatRun(seed, grid, in_order, trace.hexdigest(), digest(replay)), replay
 
 
 def _finish(result: RaceResult, rules: Race) -> Finish:

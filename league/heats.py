@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from league.errors import LeagueError
 from league.rules import place, positions
@@ -46,7 +48,8 @@ class HeatRun:
     seed: int
     grid: tuple[int, ...]  #: the racers from the front of the starting grid to its end
     finishes: tuple[Finish, ...]  #: of every racer
-    replay_sha256: str = ""  #: of what the replay holds
+    trace_sha256: str = ""  #: of every step of all cars
+    replay_sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""  #: of what the replay holds
 
     @cached_property
     def places(self) -> tuple[int, ...]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from league import sandbox
@@ -109,39 +110,68 @@ def work(league: League, engine: Engine, *, drain: bool = False) -> Generator[Ev
         its turn. When the generator is closed, what was being driven is put back.
     """
     league.store.tidy()
-    held: dict[int, Claim] = {}
-    renewed = time.monotonic()
+    held = _Held(league, engine)
     try:
         while True:
-            yield from _claim(league, engine, held)
-            if drain and not held:
+            yield from _claim(held)
+            if drain and not held.claims:
                 return
-            for number, outcome in _waited(engine, held, league).items():
-                ended = _write(league, held.pop(number), outcome)
+            for number, outcome in _waited(held).items():
+                ended = _write(league, held.claims[number], outcome)
+                del held.claims[number]
                 if ended:
                     yield Event(ended, started=False)
-            if time.monotonic() - renewed > league.queue.lease.total_seconds() / 4:
-                renewed = time.monotonic()
-                for claim in league.queue.renew(held.values()):  # withdrawn, or taken over
-                    engine.drop(claim.submission.id)
-                    del held[claim.submission.id]
+            held.renew()
     finally:
-        for number, claim in held.items():
-            engine.drop(number)
-            league.queue.release(claim)
+        held.put_back()
 
 
-def _claim(league: League, engine: Engine, held: dict[int, Claim]) -> Generator[Event, None, None]:
+@dataclass
+class _Held:
+    """What an engine drives for a league."""
+
+    league: League
+    engine: Engine
+    claims: dict[int, Claim] = field(default_factory=dict)  #: by the number of the submission
+    renewed: float = field(default_factory=time.monotonic)  #: s, when the leases were
+
+    def renew(self) -> None:
+        """Renew the leases, if it is time to; break off what was withdrawn or taken over."""
+        if time.monotonic() - self.renewed <= self.league.queue.lease.total_seconds() / 4:
+            return
+        self.renewed = time.monotonic()
+        for claim in self.league.queue.renew(self.claims.values()):
+            self.engine.drop(claim.submission.id)
+            del self.claims[claim.submission.id]
+
+    def put_back(self) -> None:
+        """Break everything off and put it back; what fails with one of them is told when all the others are back."""
+        with ExitStack() as everything:
+            for number, claim in self.claims.items():
+                everything.callback(self.league.queue.release, claim)
+                everything.callback(self.engine.drop, number)
+
+
+def _claim(held: _Held) -> Generator[Event, None, None]:
     """Fill the engine; what needs no drive has its result at once."""
-    while engine.room > 0 and (claim := league.queue.claim()):
+    league = held.league
+    while held.engine.room > 0 and (claim := league.queue.claim()):
         number = claim.submission.id
-        held[number] = claim
+        held.claims[number] = claim
         yield Event(claim.submission, started=True)
-        ended = league.queue.score(claim, claim.known) if claim.known else _start(league, engine, claim)
-        if claim.known or ended:
-            del held[number]
+        ended = _answer(league, claim) if claim.answered else _start(league, held.engine, claim)
+        if claim.answered or ended:
+            del held.claims[number]
         if ended:
             yield Event(ended, started=False)
+        held.renew()
+
+
+def _answer(league: League, claim: Claim) -> SubmissionView | None:
+    """Write down again what became of the same bundle in the same race; None if the claim was lost."""
+    if claim.known is not None:
+        return league.queue.score(claim, claim.known)
+    return league.queue.reject(claim, claim.refused or "")
 
 
 def _start(league: League, engine: Engine, claim: Claim) -> SubmissionView | None:
@@ -153,11 +183,12 @@ def _start(league: League, engine: Engine, claim: Claim) -> SubmissionView | Non
     return None
 
 
-def _waited(engine: Engine, held: dict[int, Claim], league: League) -> Mapping[int, Outcome]:
+def _waited(held: _Held) -> Mapping[int, Outcome]:
     """Wait a while, until something has an outcome."""
-    if held:
-        return engine.finished(min(POLL, league.queue.lease.total_seconds() / 8))
-    time.sleep(min(POLL, league.queue.lease.total_seconds() / 8))
+    pause = min(POLL, held.league.queue.lease.total_seconds() / 8)
+    if held.claims:
+        return held.engine.finished(pause)
+    time.sleep(pause)
     return {}
 
 

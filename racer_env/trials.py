@@ -108,7 +108,7 @@ def _drive(driver: Driver, simulator: Simulator, runs: list[_Run], watch: Watch 
         observations = step.observations
         if watch:
             watch(simulator, step)
-        traces = _traces(step)
+        traces = traces_of(step)
         for car in np.flatnonzero(driving).tolist():
             run = runs[car]
             run.trace.update(traces[car].tobytes())
@@ -117,7 +117,7 @@ def _drive(driver: Driver, simulator: Simulator, runs: list[_Run], watch: Watch 
         driving &= ~step.done
 
 
-def _traces(step: Step) -> Floats:
+def traces_of(step: Step) -> Floats:
     """What a step was, for every car (n, 8)."""
     e, judged, command = step.episode, step.judged, step.command
     columns = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from league import rules
@@ -20,7 +20,7 @@ from racer_env.garbage import uncollected
 BEST_FIRST = (
     Submission.score_ms.is_(None),
     Submission.score_ms,
-    Submission.progress_percentage.desc(),
+    case((Submission.score_ms.is_(None), Submission.progress_percentage)).desc(),  # of who did not finish only
     Submission.submitted_at,
     Submission.id,
 )

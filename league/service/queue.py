@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Select, select, update
+from sqlalchemy import ColumnElement, Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from league import receipts, rules
@@ -24,7 +24,7 @@ from league.receipts import Receipt
 from league.rules import Score
 from league.service.boards import recount
 from league.service.desk import Desk
-from league.service.submissions import SubmissionView, view, with_names
+from league.service.submissions import SubmissionView, race_of, view, with_names
 
 LEASE = timedelta(seconds=60)
 ATTEMPTS = 3  #: claims after which a failure of the organiser's side is final
@@ -38,6 +38,12 @@ class Claim:
     submission: SubmissionView
     lease: str
     known: tuple[Run, ...] | None  #: the runs, if the same bundle was driven in the same race before
+    refused: str | None  #: why it cannot be driven, if the same bundle was rejected in the same race before
+
+    @property
+    def answered(self) -> bool:
+        """Whether it has its result without a drive."""
+        return self.known is not None or self.refused is not None
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,9 @@ class Queue(Desk):
             submission.started_at, submission.reason = self.clock(), None
             submission.lease, submission.leased_until = uuid4().hex, self.clock() + self.lease
             session.flush()
-            return Claim(view(submission), submission.lease, _known(session, submission))
+            known = _known(session, submission)
+            refused = _refused(session, submission) if known is None else None
+            return Claim(view(submission), submission.lease, known, refused)
 
     def job(self, claim: Claim) -> Job:
         """What it takes to drive a claimed submission.
@@ -96,24 +104,30 @@ class Queue(Desk):
     def score(self, claim: Claim, runs: Sequence[Run]) -> SubmissionView | None:
         """Write a result, whole or not at all; None if the claim was lost meanwhile.
 
+        One that comes after its race was made final or cancelled is not written: the submission is withdrawn.
+
         Raises:
             ValueError: these are no runs of its race.
         """
         with self.store.database.writing() as session:
+            race = race_of(session, claim.submission.id)
             submission = _locked(session, claim)
-            if submission is None:
+            if race is None or submission is None:
                 return None
+            if race.final_at or race.cancelled_at:
+                self._end(submission, Status.WITHDRAWN, "its race was over before it had a result")
+                return view(submission)
             if [run.seed for run in runs] != submission.race.seeds:
                 raise ValueError("the runs are not under the race's seeds")
             score = score_of(runs, submission.race.settings)
             trace_sha256 = hashlib.sha256("".join(run.trace_sha256 for run in runs).encode()).hexdigest()
-            submission.copy_of = submission.copy_of or _drives_the_same(session, submission, trace_sha256)
             submission.score_ms, submission.progress_percentage = score.time_ms, score.progress_percentage
             submission.laps, submission.off_track_count = score.laps, score.off_track_count
             submission.trace_sha256 = trace_sha256
             session.add(Result(submission_id=submission.id, receipt=self._receipt(submission, runs)))
             self._end(submission, Status.DNF if score.time_ms is None else Status.SCORED)
             session.flush()
+            _flag_copies(session, submission)
             recount(session, submission.race_id, submission.racer_id)
             return view(submission)
 
@@ -197,17 +211,29 @@ def _locked(session: Session, claim: Claim) -> Submission | None:
 
 def _known(session: Session, submission: Submission) -> tuple[Run, ...] | None:
     """The runs of the same bundle in the same race, if it drove before."""
-    same = (Submission.race_id == submission.race_id, Submission.bundle_sha256 == submission.bundle_sha256)
-    query = select(Result.receipt).join(Submission, Submission.id == Result.submission_id).where(*same).limit(1)
-    receipt = session.scalar(query)
+    query = select(Result.receipt).join(Submission, Submission.id == Result.submission_id)
+    receipt = session.scalar(query.where(*_same_drive(submission)).limit(1))
     return Receipt.parse(receipt).runs if receipt else None
 
 
-def _drives_the_same(session: Session, submission: Submission, trace_sha256: str) -> int | None:
-    """The first submission of another racer that drove the same in this race, step by step."""
-    query = select(Submission.id).where(
-        Submission.trace_sha256 == trace_sha256,
-        Submission.race_id == submission.race_id,
-        Submission.racer_id != submission.racer_id,
-    )
-    return session.scalar(query.order_by(Submission.id).limit(1))
+def _refused(session: Session, submission: Submission) -> str | None:
+    """Why the same bundle was rejected in the same race, if it was."""
+    rejected = select(Submission.reason).where(*_same_drive(submission), Submission.status == Status.REJECTED)
+    return session.scalar(rejected.order_by(Submission.id).limit(1))
+
+
+def _same_drive(submission: Submission) -> tuple[ColumnElement[bool], ...]:
+    """Whether a submission is of the same bundle in the same race."""
+    return Submission.race_id == submission.race_id, Submission.bundle_sha256 == submission.bundle_sha256
+
+
+def _flag_copies(session: Session, submission: Submission) -> None:
+    """Flag what drove the same in this race, step by step, as the first submission of all that did, another racer's."""
+    same = (Submission.trace_sha256 == submission.trace_sha256, Submission.race_id == submission.race_id)
+    first = session.scalars(select(Submission).where(*same).order_by(Submission.id).limit(1)).one()
+    others = or_(Submission.copy_of.is_(None), Submission.copy_of > first.id) & (Submission.racer_id != first.racer_id)
+    theirs = (Submission.copy_of > first.id) & (Submission.racer_id == first.racer_id)
+    wrong = select(Submission).where(*same, or_(others, theirs)).order_by(Submission.id)
+    for later in session.scalars(wrong.with_for_update()).all():
+        later.copy_of = None if later.racer_id == first.racer_id else first.id
+    session.flush()

@@ -148,12 +148,14 @@ class Seasons(Desk):
         return team_table(record.table(division_of(record.season, division)), record.team_of, count)
 
     def bracket(self, season: str | None = None) -> Bracket:
-        """Who meets whom in the end. Raises `LeagueError` while the groups are not raced."""
+        """Who meets whom in the end. Raises `LeagueError` while any of the season's groups is not raced."""
         record = self.one(season)
-        boards = record.knockouts()
-        if not boards or not all(boards):
-            raise LeagueError(f"the groups of season {record.name!r} have not been raced yet")
-        return record.season.bracket(boards)
+        raced = {stage.group for stage in record.stages if stage.part is Part.KNOCKOUT and stage.decided}
+        left = [str(group + 1) for group in range(record.season.groups) if group not in raced]
+        if left:
+            of = f"of the {record.season.groups} groups of season {record.name!r}"
+            raise LeagueError(f"{of}, these have not been raced yet: {', '.join(left)}")
+        return record.season.bracket(record.knockouts())
 
     def _must_be_free(self, session: Session, race: Race) -> None:
         taken = session.get(Round, race.id)

@@ -63,15 +63,14 @@ class Submissions(Desk):
             LeagueError: no such race, it is not open, a bad racer's name, or the racer may submit no more now.
         """
         racer = racer_name(racer)
-        with self.store.database.reading() as session:
-            must_be(find_race(session, race), self.clock(), State.OPEN, to="to submit")
+        with self.store.database.reading() as session:  # before anything of theirs is read and kept
+            known = session.scalar(select(Racer).where(Racer.key == same_name(racer)))
+            self._check_may_submit(session, find_race(session, race), known or Racer(name=racer))
         bundle = self._received(file)
         with self.store.database.writing() as session:
             found = find_race(session, race, lock="read")
-            must_be(found, self.clock(), State.OPEN, to="to submit")
             who = self._taking_part(session, found, racer)
-            check_may_race(session, found, who, self.clock())
-            self._check_allowance(session, found, who)
+            self._check_may_submit(session, found, who)
             add_missing(session, KeptBundle, **bundle)
             submission = Submission(
                 race=found,
@@ -88,16 +87,21 @@ class Submissions(Desk):
     def withdraw(self, number: int, racer: str | None = None) -> SubmissionView:
         """Take a submission back, of this racer if one is named: what it scored counts no more.
 
+        It stays one of those that the race allows them, unless no worker had it.
+
         Raises:
             LeagueError: it is not there or not theirs, it has nothing to take back, or its race is not open.
         """
         with self.store.database.writing() as session:
+            race_of(session, number)
             submission = _find(session, number, lock=True)
             must_be(submission.race, self.clock(), State.OPEN, to="to withdraw")
             if racer is not None and same_name(racer) != submission.racer.key:
                 raise LeagueError(f"submission {number} is {submission.racer.name}'s, not {racer}'s")
             if submission.status not in (*IN_FLIGHT, *DRIVEN):
                 raise LeagueError(f"submission {number} is {submission.status}: there is nothing to withdraw")
+            if submission.status is Status.QUEUED:
+                submission.started_at = None  # of an attempt that the organiser's side failed on
             submission.status, submission.lease, submission.leased_until = Status.WITHDRAWN, None, None
             submission.finished_at = submission.finished_at or self.clock()
             session.flush()
@@ -180,6 +184,7 @@ class Submissions(Desk):
         """Let a submission count no more."""
         reason = needed_reason(reason)
         with self.store.database.writing() as session:
+            race_of(session, number)
             submission = _find(session, number, lock=True)
             self._must_not_be_final(submission.race)
             submission.disqualified = reason
@@ -189,6 +194,7 @@ class Submissions(Desk):
         """Let a disqualified submission count again."""
         reason = needed_reason(reason)
         with self.store.database.writing() as session:
+            race_of(session, number)
             submission = _find(session, number, lock=True)
             self._must_not_be_final(submission.race)
             if submission.disqualified is None:
@@ -205,11 +211,12 @@ class Submissions(Desk):
         self._admit(racer, race, "readmit racer", needed_reason(reason), stays=True)
 
     def retry(self) -> int:
-        """Queue again what the organiser's side failed on; how many."""
+        """Queue again what the organiser's side failed on, in races that are not final or cancelled; how many."""
         with self.store.database.writing() as session:
-            failed = session.scalars(
-                with_names(select(Submission).where(Submission.status == Status.ERROR)).with_for_update(of=Submission)
-            ).all()
+            undecided = select(Race.id).where(Race.final_at.is_(None), Race.cancelled_at.is_(None)).order_by(Race.id)
+            races = session.scalars(undecided.with_for_update(read=True)).all()
+            query = select(Submission).where(Submission.status == Status.ERROR, Submission.race_id.in_(races))
+            failed = session.scalars(with_names(query).with_for_update(of=Submission)).all()
             for submission in failed:
                 submission.status, submission.reason, submission.attempts = Status.QUEUED, None, 0
                 submission.started_at = submission.finished_at = None
@@ -248,18 +255,25 @@ class Submissions(Desk):
         """The racer of this name as a participant of a race, new if need be; locked, so that limits hold."""
         racer = enrolled(session, name, self.clock())
         add_missing(session, Participant, race_id=race.id, racer_id=racer.id, driven=0)
-        part = session.get_one(Participant, (race.id, racer.id))
-        if part.removed is not None:
-            raise LeagueError(f"racer {racer.name!r} was removed from {race.name!r}: {part.removed}")
         return racer
+
+    def _check_may_submit(self, session: Session, race: Race, racer: Racer) -> None:
+        """Raise `LeagueError` if a racer, who may be unknown yet, may not submit to a race now."""
+        must_be(race, self.clock(), State.OPEN, to="to submit")
+        part = (Participant.race_id == race.id, Participant.racer_id == racer.id)
+        removed = session.scalar(select(Participant.removed).where(*part))
+        if removed is not None:
+            raise LeagueError(f"racer {racer.name!r} was removed from {race.name!r}: {removed}")
+        check_may_race(session, race, racer, self.clock())
+        self._check_allowance(session, race, racer)
 
     def _check_allowance(self, session: Session, race: Race, racer: Racer) -> None:
         """Raise `LeagueError` if a racer may submit no more, at all, today, or now."""
         limits = race.settings
         theirs = (Submission.race_id == race.id, Submission.racer_id == racer.id)
         made = select(func.count()).select_from(Submission).where(*theirs)
-        drove = Submission.progress_percentage.is_not(None)  # also what was withdrawn afterwards
-        counted = made.where(or_(Submission.status.in_(IN_FLIGHT), drove))
+        begun = Submission.started_at.is_not(None)  # also what was rejected, or withdrawn afterwards
+        counted = made.where(Submission.status != Status.ERROR, or_(Submission.status.in_(IN_FLIGHT), begun))
         midnight = self.clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         for most, query, what in (
             (limits.max_submissions, counted, "all {} submissions to {!r}"),
@@ -295,6 +309,12 @@ class Submissions(Desk):
                 raise LeagueError(f"{who.name!r} is {state} of {found.name!r}")
             part.removed = None if stays else reason
             self.note(session, action, reason, race=found.name, racer=who.name)
+
+
+def race_of(session: Session, number: int) -> Race | None:
+    """The race of a submission, so that nobody changes it before the session ends: to lock before the submission."""
+    query = select(Race).join(Submission, Submission.race_id == Race.id).where(Submission.id == number)
+    return session.scalar(query.with_for_update(read=True, of=Race))
 
 
 def _find(session: Session, number: int, *, lock: bool = False) -> Submission:

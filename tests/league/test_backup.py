@@ -79,7 +79,7 @@ def test_a_backup_is_its_owners_only_and_replaces_the_one_before(league: League,
     assert sorted(path.name for path in saved.parent.iterdir()) == ["league", "league.tar.gz"]
 
 
-def _changed(saved: Path, change: Callable[[dict[str, bytes]], None]) -> None:
+def _changed(saved: Path, change: Callable[[dict[str, bytes]], object]) -> None:
     with tarfile.open(saved) as archive:
         members = {m.name: f.read() for m in archive if (f := archive.extractfile(m))}
     change(members)
@@ -103,7 +103,7 @@ def _changed(saved: Path, change: Callable[[dict[str, bytes]], None]) -> None:
     ],
 )
 def test_a_broken_backup_makes_no_league(
-    saved: Path, tmp_path: Path, change: Callable[[dict[str, bytes]], None], says: str
+    saved: Path, tmp_path: Path, change: Callable[[dict[str, bytes]], object], says: str
 ) -> None:
     _changed(saved, change)
     with pytest.raises(LeagueError, match=says):

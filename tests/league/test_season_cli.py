@@ -114,6 +114,22 @@ def test_a_bracket_is_made_of_a_board_and_its_heats_are_shown(tmp_path: Path) ->
     assert (tmp_path / "cup.png").stat().st_size > 1000
 
 
+def test_a_bracket_of_a_season_without_races_of_groups_is_said_to_be_of_its_table(
+    bundle: Callable[[int], Path], folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "plain.toml").write_text('finale = "none"\nqualifying = "All"\n[[divisions]]\nname = "All"\n')
+    shown("season", "create", "2027", "--file", tmp_path / "plain.toml")
+    shown("create", "June", "--runs", 1)
+    shown("season", "add", "June", "--season", "2027")
+    shown("open", "June")
+    for number, name in enumerate(("Ada", "Bob")):
+        shown("submit", bundle(number), "--race", "June", "--racer", name)
+        drain(League(folder), laps(9000 + number))
+    said = shown("bracket", "create", "Cup", "--season", "2027")
+    assert "no group of season '2027' has a race: of the best of its table" in said
+    assert "Cup: 2 racers" in said
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

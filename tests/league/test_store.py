@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -226,3 +227,18 @@ def test_a_database_that_a_killed_process_left_is_tidied_up_and_nothing_of_other
         os.utime(tmp_path / name, (0, 0))
     made.tidy()
     assert [file.name for file in tmp_path.glob(".*")] == [".gitignore"]
+
+
+def test_a_bundle_that_was_kept_but_not_submitted_is_tidied_up_after_a_day(
+    tmp_path: Path, bundle: Callable[[int], Path]
+) -> None:
+    league = League.create(tmp_path / "league", RaceSettings())
+    submitted = league.submissions.submit(bundle(1), None, "Ann").bundle_sha256
+    for name in ("old", "new", "again"):
+        league.store.keep(b"a driver", name)
+    for name, age in ((submitted, 90_000), ("old", 90_000), ("new", 80_000), ("again", 90_000)):
+        os.utime(league.store.bundle_path(name), (time.time() - age,) * 2)
+    league.store.keep(b"a driver", "again")  # its submission is on its way
+    league.store.tidy()
+    left = {name for name in (submitted, "old", "new", "again") if league.store.bundle_path(name).exists()}
+    assert left == {submitted, "new", "again"}

@@ -33,11 +33,12 @@ def test_who_does_not_qualify_is_below_the_others_by_progress(league: League, bu
 
 
 def test_the_board_is_that_of_the_rules_whatever_was_driven(league: League, bundle: MakeBundle) -> None:
-    league.races.create("open", RaceSettings(runs=1, laps=1, max_submissions=None))
+    league.races.create("open", RaceSettings(runs=1, laps=3, max_submissions=None))
     league.races.open("open")
     draw = np.random.default_rng(5)
     for i in range(24):
-        run = (Lap(1, int(draw.integers(8000, 8006)), float(draw.choice([100.0, 100.0, 33.3, 66.6]))),)
+        shares = draw.choice([100.0, 33.3, 66.6], 3 if i % 2 else 1)
+        run = tuple(Lap(n, int(draw.integers(8000, 8003)), float(share)) for n, share in enumerate(shares, start=1))
         drive(league, bundle(i % 8), f"racer {draw.integers(6)}", run, "open")
     league.submissions.disqualify(7, "a test")
     stands = [s for s in league.submissions.all() if s.disqualified is None]
@@ -45,6 +46,16 @@ def test_the_board_is_that_of_the_rules_whatever_was_driven(league: League, bund
     assert [(s.place, s.gap_ms, s.entry, s.submissions) for s in league.boards.standings("open")] == [
         (s.place, s.gap_ms, s.entry, s.submissions) for s in expected
     ]
+
+
+def test_of_equal_scores_the_earlier_submission_counts_however_many_laps_each_has(
+    league: League, bundle: MakeBundle
+) -> None:
+    league.races.create("open", RaceSettings(runs=1, laps=3))
+    league.races.open("open")
+    drive(league, bundle(1), "Ann", laps(9000), "open")
+    drive(league, bundle(2), "Ann", laps(9000, 9500, 9500), "open")
+    assert [s.entry.submission for s in league.boards.standings("open")] == [1]
 
 
 def test_a_history_tells_what_was_better_than_before_and_what_counts(league: League, bundle: MakeBundle) -> None:

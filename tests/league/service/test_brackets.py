@@ -16,7 +16,7 @@ from league.errors import LeagueError
 from league.heat_receipts import HeatReceipt
 from league.heats import Finish, HeatRun, rotated
 from league.races import RaceSettings, RaceType
-from league.receipts import ReceiptError
+from league.receipts import DifferentResultError, ReceiptError
 from league.service import League
 from league.verification import verify
 from racer_env.replay_file import digest, read
@@ -99,6 +99,19 @@ def test_runs_of_another_bracket_are_refused(league: League, bundle: Bundles) ->
     foreign = [replace(run, seed=run.seed ^ 1) for run in runs(league, "W1.1", 8_000, 9_000)]
     with pytest.raises(ValueError, match="not under the bracket's seeds"):
         league.brackets.score(None, "W1.1", foreign)
+
+
+def test_a_heat_driven_again_must_have_the_same_steps_however_its_replay_is_written(
+    league: League, bundle: Bundles
+) -> None:
+    qualified(league, bundle, "Ada", "Bob")
+    league.brackets.create("Cup", HEATS, ["Ada", "Bob"])
+    made = [replace(run, trace_sha256="0" * 64) for run in runs(league, "W1.1", 8_000, 9_000)]
+    league.brackets.score(None, "W1.1", made)
+    receipt = HeatReceipt.parse(league.brackets.receipt(None, "W1.1"))
+    receipt.compare([replace(run, replay_sha256="1" * 64) for run in made])
+    with pytest.raises(DifferentResultError, match=r"run 1 of heat W1\.1 has other steps now"):
+        receipt.compare([replace(run, trace_sha256="1" * 64) for run in made])
 
 
 def test_a_receipt_of_a_heat_of_which_a_byte_is_changed_fails(league: League, bundle: Bundles) -> None:

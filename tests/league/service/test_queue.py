@@ -6,18 +6,23 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
+from league import workers
 from league.errors import LeagueError
+from league.evaluation import Job, Run, runs_of
 from league.models import Status
 from league.races import RaceSettings
 from league.receipts import Receipt
 from league.rules import Lap
 from league.service import League
+from league.service.desk import find_race
 from league.service.queue import LEASE, TAKEOVERS, Claim
 from league.workers import work
+from racer_env.errors import BundleError
 from tests.league.conftest import Clock, Here, drain, driven, laps
 
 MakeBundle = Callable[[int], Path]
@@ -32,6 +37,10 @@ def claimed(league: League) -> Claim:
     claim = league.queue.claim()
     assert claim
     return claim
+
+
+def runs_for(league: League, claim: Claim, time: int) -> tuple[Run, ...]:
+    return runs_of(driven(laps(time))(league.queue.job(claim)))
 
 
 def statuses(league: League) -> list[Status]:
@@ -116,6 +125,58 @@ def test_what_is_broken_off_goes_back_to_the_queue(league: League, bundle: MakeB
     assert [s.status for s in drain(league, laps(9000))] == [Status.SCORED, Status.SCORED]
 
 
+def test_what_cannot_be_put_back_keeps_nothing_else_from_it(
+    league: League, bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued(league, bundle, "Ann", "Bob", "Cy")
+    engine = Here(driven(laps(9000)), room=3)
+    events = work(league, engine, drain=True)
+    for _ in range(3):
+        next(events)
+
+    def drop(number: int) -> None:
+        if number == 2:
+            raise LeagueError("the cluster is gone")
+
+    monkeypatch.setattr(engine, "drop", drop)
+    with pytest.raises(LeagueError, match="the cluster is gone"):
+        events.close()
+    assert statuses(league) == [Status.QUEUED] * 3
+
+
+def test_leases_are_renewed_while_known_results_are_written(
+    league: League, bundle: MakeBundle, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued(league, bundle, "Ann")
+    drain(league, laps(9000))
+    league.submissions.submit(bundle(1), None, "Bob")
+    for racer in ("Bob", "Bob", "Cy", "Cy"):
+        league.submissions.submit(bundle(0), None, racer)
+    monkeypatch.setattr(workers, "time", SimpleNamespace(monotonic=lambda: clock.now.timestamp()))  # noqa: PLW0108
+    for event in work(league, Here(driven(laps(8000)), room=2), drain=True):
+        if event.submission.id > 2:
+            clock.now += LEASE / 3
+    assert [(s.status, s.attempts) for s in league.submissions.all()] == [(Status.SCORED, 1)] * 6
+
+
+@pytest.mark.parametrize("over", ["final_at", "cancelled_at"])
+def test_a_result_that_comes_after_the_race_is_over_changes_no_board(
+    league: League, bundle: MakeBundle, clock: Clock, over: str
+) -> None:
+    queued(league, bundle, "Ann", "Ann")
+    first = claimed(league)
+    league.queue.score(first, runs_for(league, first, 9000))
+    second = claimed(league)
+    better = runs_for(league, second, 8000)
+    board = league.boards.standings()
+    with league.store.database.writing() as session:
+        setattr(find_race(session, None, lock="write"), over, clock())
+    late = league.queue.score(second, better)
+    assert late
+    assert (late.status, late.reason) == (Status.WITHDRAWN, "its race was over before it had a result")
+    assert league.boards.standings() == board
+
+
 def test_a_kept_bundle_that_was_changed_or_lost_is_not_driven(league: League, bundle: MakeBundle) -> None:
     queued(league, bundle, "Ann", "Bob", "Cy")
     changed, lost, _ = (league.store.bundle_path(s.bundle_sha256) for s in league.submissions.all())
@@ -136,6 +197,21 @@ def test_the_same_bundle_in_the_same_race_always_gets_the_same_result(league: Le
     league.races.open("second")
     league.submissions.submit(bundle(1), "second", "Ann")
     assert [s.score and s.score.time_ms for s in drain(league, laps(8000))] == [8000]
+
+
+def test_a_bundle_that_was_rejected_in_a_race_is_not_driven_there_again(league: League, bundle: MakeBundle) -> None:
+    league.races.create("second", RaceSettings(runs=1))
+    league.races.open("second")
+    for race in ("community", "community", "second"):
+        league.submissions.submit(bundle(1), race, "Ann")
+
+    def evaluate(_: Job) -> list[dict[str, object]]:
+        raise BundleError("no layer fits")
+
+    engine = Here(evaluate)
+    ended = [event.submission for event in work(league, engine, drain=True) if not event.started]
+    assert [(s.status, s.reason) for s in ended] == [(Status.REJECTED, "no layer fits")] * 3
+    assert len(engine.jobs) == 2
 
 
 def test_the_driver_gets_the_races_settings_track_and_seeds(league: League, bundle: MakeBundle) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
 
 from league.errors import LeagueError
+from league.evaluation import runs_of
 from league.models import Status
 from league.races import RaceSettings
 from league.rules import Lap, Score
 from league.service import League
+from league.service.desk import find_race
 from racer_env.errors import BundleError, MetadataError
 from tests.league.conftest import Clock, drain, driven, laps
 
@@ -73,6 +76,21 @@ def test_a_driver_that_drives_step_by_step_as_another_racers_is_flagged(league: 
     assert [s.copy_of for s in league.submissions.all()] == [None, None, 1]
 
 
+def test_only_the_first_of_those_that_drive_the_same_is_the_original_whoever_is_driven_first(
+    league: League, bundle: MakeBundle
+) -> None:
+    for i, racer in enumerate(["Ann", "Bob", "Ann", "Cy"]):
+        league.submissions.submit(bundle(i), None, racer)
+    claims = [league.queue.claim() for _ in range(4)]
+    flags = []
+    for claim in reversed(claims):
+        assert claim
+        runs = runs_of(driven(laps(9000))(league.queue.job(claim)))
+        league.queue.score(claim, [replace(run, trace_sha256="0" * 64) for run in runs])
+        flags.append([s.copy_of for s in league.submissions.all()])
+    assert flags == [[None, None, None, None], [None, None, None, 3], [None, None, 2, 2], [None, 1, None, 1]]
+
+
 def test_a_racer_is_the_same_in_upper_and_lower_case(league: League, bundle: MakeBundle) -> None:
     league.submissions.submit(bundle(1), None, "Ann")
     assert league.submissions.submit(bundle(2), None, "ANN").racer == "Ann"
@@ -102,6 +120,24 @@ def test_a_racer_cannot_submit_more_than_the_race_allows(league: League, bundle:
     with pytest.raises(LeagueError, match="'Ann' has used all 3 submissions to 'community'"):
         league.submissions.submit(bundle(4), None, "ann")
     assert league.submissions.submit(bundle(4), None, "Bob").status is Status.QUEUED
+
+
+def test_who_may_not_submit_is_refused_before_their_file_is_read(
+    league: League, bundle: MakeBundle, tmp_path: Path
+) -> None:
+    for i in range(3):
+        league.submissions.submit(bundle(i), None, "Ann")
+    league.submissions.submit(bundle(3), None, "Bob")
+    league.submissions.remove("Bob", None, "two names")
+    league.races.create("rookies", RaceSettings(runs=1, division="rookie"))
+    league.races.open("rookies")
+    for racer, race, says in (
+        ("ann", "community", "has used all 3"),
+        ("Bob", "community", "was removed"),
+        ("Cy", "rookies", "of a season, but is in none"),
+    ):
+        with pytest.raises(LeagueError, match=says):
+            league.submissions.submit(tmp_path / "missing.tar.gz", race, racer)
 
 
 def test_submissions_at_the_same_time_cannot_pass_the_limit(league: League, bundle: MakeBundle, clock: Clock) -> None:
@@ -150,14 +186,59 @@ def test_what_the_organisers_side_fails_on_is_tried_three_times_and_not_counted(
     assert [s.status for s in drain(league, laps(9000))] == [Status.SCORED] * 4
 
 
+@pytest.mark.parametrize("over", ["final", "cancelled"])
+def test_what_failed_in_a_race_that_is_over_is_not_queued_again(league: League, bundle: MakeBundle, over: str) -> None:
+    league.races.create("second", RaceSettings(runs=1))
+    league.races.open("second")
+    for race in ("community", "second"):
+        league.submissions.submit(bundle(1), race, "Ann")
+    drain(league, evaluate=failing(RuntimeError("the disk is on fire")))
+    league.races.close("community")
+    if over == "final":
+        league.races.finalise("community")
+    else:
+        league.races.cancel("community", "the hall is shut")
+    assert league.submissions.retry() == 1
+    assert statuses(league) == [Status.ERROR, Status.QUEUED]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda league: league.submissions.disqualify(1, "borrowed"),
+        lambda league: league.submissions.reinstate(1, "it was hers"),
+        lambda league: league.submissions.withdraw(1),
+    ],
+    ids=["disqualify", "reinstate", "withdraw"],
+)
+def test_what_counts_does_not_change_once_a_race_is_being_made_final(
+    league: League, bundle: MakeBundle, clock: Clock, change: Callable[[League], object]
+) -> None:
+    league.submissions.submit(bundle(1), None, "Ann")
+    drain(league, laps(9000))
+    other = League(league.store.folder, clock=clock)
+    with ThreadPoolExecutor(1) as pool:
+        with league.store.database.writing() as session:
+            race = find_race(session, None, lock="write")
+            changed = pool.submit(change, other)
+            with pytest.raises(TimeoutError):
+                changed.result(0.3)
+            race.closes_at = race.final_at = clock()
+        with pytest.raises(LeagueError, match="'community' is FINAL"):
+            changed.result(30)
+    other.close()
+
+
 @pytest.mark.parametrize("error", [BundleError("no layer fits"), MetadataError("no such sensor")])
-def test_a_driver_that_cannot_drive_is_rejected_with_the_reason_and_not_counted(
+def test_a_driver_that_cannot_drive_is_rejected_with_the_reason_and_counted(
     league: League, bundle: MakeBundle, error: Exception
 ) -> None:
-    for i in range(4):
+    for i in range(3):
         league.submissions.submit(bundle(i), None, "Ann")
         assert [(s.status, s.reason) for s in drain(league, evaluate=failing(error))] == [(Status.REJECTED, str(error))]
     assert league.boards.standings() == ()
+    with pytest.raises(LeagueError, match="has used all 3"):
+        league.submissions.submit(bundle(4), None, "Ann")
 
 
 def test_a_dnf_is_counted(league: League, bundle: MakeBundle) -> None:
@@ -189,6 +270,27 @@ def test_what_was_scored_can_be_withdrawn_but_stays_counted(league: League, bund
     league.submissions.submit(bundle(1), None, "Ann")
     with pytest.raises(LeagueError, match="has used all 3"):
         league.submissions.submit(bundle(1), None, "Ann")
+
+
+def test_what_is_withdrawn_while_it_is_driven_stays_counted(league: League, bundle: MakeBundle) -> None:
+    for i in range(3):
+        league.submissions.submit(bundle(i), None, "Ann")
+        assert league.queue.claim()
+        league.submissions.withdraw(i + 1)
+    with pytest.raises(LeagueError, match="has used all 3"):
+        league.submissions.submit(bundle(4), None, "Ann")
+
+
+def test_what_is_withdrawn_while_it_waits_for_another_attempt_is_not_counted(
+    league: League, bundle: MakeBundle
+) -> None:
+    for number in range(1, 4):
+        league.submissions.submit(bundle(number), None, "Ann")
+        claim = league.queue.claim()
+        assert claim
+        league.queue.fail(claim, "the disk is on fire")
+        league.submissions.withdraw(number)
+    assert league.submissions.submit(bundle(4), None, "Ann").status is Status.QUEUED
 
 
 def test_a_result_that_comes_after_the_withdrawal_is_not_written(league: League, bundle: MakeBundle) -> None:
