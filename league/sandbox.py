@@ -1,8 +1,8 @@
 """A process of its own for everything that touches a stranger's file, under `league.confinement`.
 
 After `prepare`, processes are copies of one that has loaded the simulator, so that one costs milliseconds; before it,
-and on systems without ``fork``, each begins from nothing. What comes back is JSON, never a pickle: a process that a
-file has taken over can lie, but not reach out.
+and on systems without ``fork``, each begins from nothing. What comes back is JSON, never a pickle, of a bounded
+size, and waited for by a thread: a process that a file has taken over can lie, but neither reach out nor hold us up.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, TypeAdapter
 
 from league.confinement import Limits, confine
 from league.errors import LeagueError
@@ -39,6 +42,11 @@ ARITHMETIC = {
     "MKL_CBWR": "AVX2",
 }
 
+#: Bytes of an answer, that is of all runs and their replays together: a lap's takes some kB, and no replay over 16 MB.
+MAX_ANSWER = 64 * 2**20
+MAX_TEXT = 10_000  #: letters of a refusal or failure
+_TO_DIE = 5.0  #: s for a process that has hung up
+
 _CPU_UP, _KILLED = 24, 9  #: signals by which a process ends whose processor time is up (Linux, macOS)
 _prepared: list[bool] = []  #: true once there is a process to copy
 
@@ -55,6 +63,25 @@ class Outcome:
     failed: str | None = None  #: it is not: what happened
 
 
+#: Letters that either database keeps.
+_Text = Annotated[str, Field(max_length=MAX_TEXT, pattern=r"^[^\x00]*$")]
+
+
+class _Value(BaseModel, extra="forbid"):
+    value: Any
+
+
+class _Refusal(BaseModel, extra="forbid"):
+    refused: _Text
+
+
+class _Failure(BaseModel, extra="forbid"):
+    failed: _Text
+
+
+_ANSWER: TypeAdapter[_Value | _Refusal | _Failure] = TypeAdapter(_Value | _Refusal | _Failure)
+
+
 @dataclass(eq=False)
 class Call:
     """A function that is being computed by a process of its own."""
@@ -64,6 +91,17 @@ class Call:
     limits: Limits
     started: float = field(default_factory=time.monotonic)
 
+    def __post_init__(self) -> None:
+        """Begin to listen."""
+        self.heard, us = multiprocessing.Pipe(duplex=False)  #: ends once it has answered, or hung up
+        self._answer: bytes | None = None
+        self._listener = threading.Thread(target=self._listen, args=(us,), daemon=True)
+        self._listener.start()
+
+    def _listen(self, us: Connection) -> None:
+        with us, suppress(EOFError, OSError):
+            self._answer = self.connection.recv_bytes(MAX_ANSWER)  # closes the connection if it is to be more
+
     def overdue(self) -> bool:
         """Whether it takes longer than it may."""
         return time.monotonic() - self.started > self.limits.wall_seconds
@@ -72,22 +110,29 @@ class Call:
         """Kill the process, if there still is one."""
         self.process.kill()
         self.process.join()
+        self._listener.join()
         self.connection.close()
+        self.heard.close()
 
     def outcome(self) -> Outcome:
-        """What it said; or how it died, if it has nothing to say."""
+        """What it said; or how it died, if it has nothing to say. To be asked once it is `finished`."""
+        self._listener.join()
         try:
-            return Outcome(**json.loads(self.connection.recv_bytes()))
-        except (EOFError, OSError):
-            self.process.join()
+            if self._answer is not None:
+                return Outcome(**vars(_ANSWER.validate_python(json.loads(self._answer))))
+            if self.connection.closed:
+                return Outcome(failed=f"its process answered more than {MAX_ANSWER} bytes")
+            self.process.join(_TO_DIE)
             return self._died()
-        except (ValueError, TypeError) as error:
-            return Outcome(failed=f"its process answered nonsense: {error}")
+        except (ValueError, RecursionError):  # not in its own words
+            return Outcome(failed="its process answered nonsense")
         finally:
             self.end()
 
     def _died(self) -> Outcome:
-        code = self.process.exitcode or 0
+        code = self.process.exitcode
+        if code is None:
+            return Outcome(failed="its process hung up")
         if code in (-_CPU_UP, -_KILLED) and self._cpu_is_up():
             return Outcome(refused=f"it took more than the {self.limits.cpu_seconds} s of processor time allowed")
         return Outcome(failed=f"its process died with {signal.Signals(-code).name if code < 0 else code}")
@@ -114,8 +159,8 @@ def start(function: Function, argument: Any, limits: Limits = Limits()) -> Call:
 
 def finished(calls: Iterable[Call], timeout: float) -> list[Call]:
     """Wait until some calls have an outcome, or for a time, s; which do."""
-    by_connection = {call.connection: call for call in calls}
-    return [by_connection[ready] for ready in wait(list(by_connection), timeout) if isinstance(ready, Connection)]
+    by_line = {call.heard: call for call in calls}
+    return [by_line[ready] for ready in wait(list(by_line), timeout) if isinstance(ready, Connection)]
 
 
 def run(function: Function, argument: Any, limits: Limits = Limits()) -> Outcome:  # noqa: B008 (it is frozen)
@@ -176,11 +221,11 @@ def _serve(connection: Connection, function: Function, argument: Any, limits: Li
         value = function(argument)
         answer = {"value": protections if function is _nothing else value}
     except (BundleError, MetadataError) as error:
-        answer = {"refused": str(error)}
+        answer = {"refused": str(error)[:MAX_TEXT]}
     except MemoryError:
         answer = {"refused": f"it needs more than the {limits.memory_mb} MB of memory allowed"}
     except Exception as error:  # noqa: BLE001 (whatever it is, the parent must hear of it)
-        answer = {"failed": f"{type(error).__name__}: {error}"}
+        answer = {"failed": f"{type(error).__name__}: {error}"[:MAX_TEXT]}
     connection.send_bytes(json.dumps(answer).encode())
     connection.close()
 

@@ -150,9 +150,9 @@ class Store:
     def tidy(self) -> None:
         """Remove what processes left behind that were killed while they wrote, and bundles that were not submitted."""
         with contextlib.suppress(OSError):
-            hidden = [file for name in FOLDERS for file in (self.folder / name).glob(".*")]
-            for file in _older(LEFT_BEHIND, [*self.folder.glob(UNFINISHED), *hidden]):
-                file.unlink(missing_ok=True)
+            for folder, unfinished in ((self.folder, UNFINISHED), *((self.folder / name, ".*") for name in FOLDERS)):
+                for file in _older(LEFT_BEHIND, folder.glob(unfinished)):
+                    file.unlink(missing_ok=True)
             old = list(_older(UNNAMED, (self.folder / "bundles").glob("[!.]*.tar.gz")))
             if not old:
                 return

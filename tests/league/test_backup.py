@@ -79,7 +79,7 @@ def test_a_backup_is_its_owners_only_and_replaces_the_one_before(league: League,
     assert sorted(path.name for path in saved.parent.iterdir()) == ["league", "league.tar.gz"]
 
 
-def _changed(saved: Path, change: Callable[[dict[str, bytes]], None]) -> None:
+def _changed(saved: Path, change: Callable[[dict[str, bytes]], object]) -> None:
     with tarfile.open(saved) as archive:
         members = {m.name: f.read() for m in archive if (f := archive.extractfile(m))}
     change(members)
@@ -103,7 +103,7 @@ def _changed(saved: Path, change: Callable[[dict[str, bytes]], None]) -> None:
     ],
 )
 def test_a_broken_backup_makes_no_league(
-    saved: Path, tmp_path: Path, change: Callable[[dict[str, bytes]], None], says: str
+    saved: Path, tmp_path: Path, change: Callable[[dict[str, bytes]], object], says: str
 ) -> None:
     _changed(saved, change)
     with pytest.raises(LeagueError, match=says):
@@ -123,6 +123,23 @@ def test_a_backup_that_is_cut_off_makes_no_league(saved: Path, tmp_path: Path) -
         restore(saved, tmp_path / "third", SQLITE_URL)
     with pytest.raises(LeagueError, match="cannot be restored"):
         restore(tmp_path / "nothing", tmp_path / "third", SQLITE_URL)
+
+
+def test_a_restoring_that_failed_can_be_done_again_in_the_same_place(saved: Path, tmp_path: Path, other: str) -> None:
+    whole = saved.read_bytes()
+    _changed(saved, lambda m: m.pop("tables/audit.jsonl"))
+    (tmp_path / "again" / "tracks").mkdir(parents=True)
+    (kept := tmp_path / "again" / "tracks" / "mine.npy").write_bytes(b"mine")
+    with pytest.raises(LeagueError, match="the tables audit are missing"):
+        restore(saved, tmp_path / "again", other)
+    assert [file for file in (tmp_path / "again").rglob("*") if file.is_file()] == [kept]
+    saved.write_bytes(whole)
+    restore(saved, tmp_path / "again", other)
+    with pytest.raises(LeagueError, match="already holds"):
+        restore(saved, tmp_path / ("again" if other == SQLITE_URL else "third"), other)
+    again = League(tmp_path / "again")
+    assert len(again.races.all()) > 1
+    again.close()
 
 
 def test_a_league_is_never_overwritten(league: League, saved: Path) -> None:

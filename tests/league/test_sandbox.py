@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,32 @@ def dies(_: Any) -> Any:
     os._exit(3)
 
 
+def _connection() -> Connection:
+    """The one by which this process answers."""
+    frame = sys._getframe()
+    while "connection" not in frame.f_locals:
+        assert frame.f_back
+        frame = frame.f_back
+    connection = frame.f_locals["connection"]
+    assert isinstance(connection, Connection)
+    return connection
+
+
+def answers(said: str) -> Any:
+    _connection().send_bytes(said.encode())
+    os._exit(0)
+
+
+def stalls(head: str) -> Any:
+    os.write(_connection().fileno(), bytes.fromhex(head))
+    time.sleep(60)
+
+
+def hangs_up(_: Any) -> Any:
+    _connection().close()
+    time.sleep(60)
+
+
 def doubles(value: Any) -> Any:
     return value * 2
 
@@ -103,6 +130,41 @@ def test_a_bad_file_is_refused_and_a_mistake_of_ours_is_a_failure() -> None:
 @pytest.mark.parametrize(("function", "code"), [(dies, "3"), (crashes, "SIGSEGV")])
 def test_a_process_that_dies_is_a_failure(function: sandbox.Function, code: str) -> None:
     assert sandbox.run(function, None, LIMITS).failed == f"its process died with {code}"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("", "{", "3", "[]", "{}", "null", "[" * 100_000, '{"value": ' + "9" * 5000 + "}"),
+        *('{"refused": {}}', '{"refused": null}', '{"failed": 3}', '{"refused": "a", "failed": "b"}'),
+        *('{"value": 1, "refused": "a"}', '{"value": 1, "more": 2}', '{"process": 1}'),
+        *('{"refused": "\\u0000"}', '{"refused": "\\ud800"}', '{"failed": "' + "x" * 10_001 + '"}'),
+    ],
+)
+def test_an_answer_that_is_none_is_a_failure(said: str) -> None:
+    assert sandbox.run(answers, said, LIMITS) == sandbox.Outcome(failed="its process answered nonsense")
+
+
+def test_an_answer_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "MAX_ANSWER", 1000)
+    assert sandbox.run(doubles, "x" * 400, LIMITS).value == "x" * 800
+    assert sandbox.run(doubles, "x" * 600, LIMITS).failed == "its process answered more than 1000 bytes"
+    assert sandbox.run(stalls, "7fffffff", LIMITS).failed == "its process answered more than 1000 bytes"
+
+
+def test_a_process_that_stalls_in_its_answer_holds_nobody_up() -> None:
+    stalled, other = (sandbox.start(f, "00001000", LIMITS) for f in (stalls, doubles))
+    assert sandbox.finished([stalled, other], 30.0) == [other]
+    assert other.outcome().value == "0000100000001000"
+    assert sandbox.finished([stalled], 0.2) == []
+    stalled.end()
+    assert not stalled.process.is_alive()
+    told = sandbox.run(stalls, "00001000", replace(LIMITS, wall_seconds=3)).refused
+    assert told == "it took more than the 3 s allowed"
+
+
+def test_a_process_that_hangs_up_and_lives_on_is_a_failure() -> None:
+    assert sandbox.run(hangs_up, None, LIMITS).failed == "its process hung up"
 
 
 @linux

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -219,12 +220,18 @@ def test_what_a_killed_process_left_is_tidied_up_after_a_while(tmp_path: Path) -
     assert (old.exists(), new.exists()) == (False, True)
 
 
+def test_a_database_that_a_killed_process_left_is_tidied_up_and_nothing_of_others(tmp_path: Path) -> None:
+    made = Store.create(tmp_path)
+    for name in (f".{'0f' * 16}.db", f".{'0f' * 16}-wal", ".gitignore"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, 0))
+    made.tidy()
+    assert [file.name for file in tmp_path.glob(".*")] == [".gitignore"]
+
+
 def test_a_bundle_that_was_kept_but_not_submitted_is_tidied_up_after_a_day(
     tmp_path: Path, bundle: Callable[[int], Path]
 ) -> None:
-    import os
-    import time
-
     league = League.create(tmp_path / "league", RaceSettings())
     submitted = league.submissions.submit(bundle(1), None, "Ann").bundle_sha256
     for name in ("old", "new", "again"):
@@ -235,12 +242,3 @@ def test_a_bundle_that_was_kept_but_not_submitted_is_tidied_up_after_a_day(
     league.store.tidy()
     left = {name for name in (submitted, "old", "new", "again") if league.store.bundle_path(name).exists()}
     assert left == {submitted, "new", "again"}
-
-
-def test_a_database_that_a_killed_process_left_is_tidied_up_and_nothing_of_others(tmp_path: Path) -> None:
-    made = Store.create(tmp_path)
-    for name in (f".{'0f' * 16}.db", f".{'0f' * 16}-wal", ".gitignore"):
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (0, 0))
-    made.tidy()
-    assert [file.name for file in tmp_path.glob(".*")] == [".gitignore"]
