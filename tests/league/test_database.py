@@ -121,5 +121,5 @@ def test_a_lost_connection_is_told_from_what_will_not_pass(server: str, tmp_path
 def test_a_database_holds_one_league(server: str, tmp_path: Path) -> None:
     url = emptied(server, "taken")
     League.create(tmp_path / "one", RaceSettings(), url=url).close()
-    with pytest.raises(LeagueError, match="already holds a league"):
+    with pytest.raises(LeagueError, match="already holds the tables of a league"):
         League.create(tmp_path / "two", RaceSettings(), url=url)
