@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from league import rules
 from league.bracket_day import race_bracket
 from league.demo_drivers import Style, teach
 from league.divisions import Division
@@ -229,7 +228,7 @@ def _best_laps(league: League, race: str) -> tuple[Replay, Replay]:
     first, second = league.boards.standings(race)[:2]
     one, other = _replays(league, first), _replays(league, second)
     settings, runs = league.races.one(race).settings, league.submissions.runs(first.entry.submission)
-    counted = rules.median_run([settings.score(run.laps) for run in runs])
+    counted = settings.counted([run.laps for run in runs])
     pairs = [(one[k % len(one)], other[k % len(one)]) for k in range(counted, counted + len(one))]
     return next((pair for pair in pairs if all(replay.best_lap() for replay in pair)), pairs[0])
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Minutes = Annotated[int, typer.Option(help="Seconds of processor time that a submission may take.", min=1)]
+CpuSeconds = Annotated[int, typer.Option(help="Seconds of processor time that a submission may take.", min=1)]
 Memory = Annotated[int, typer.Option(help="MB of memory that a submission may take.", min=64)]
 
 
@@ -31,7 +31,7 @@ def work(
     retry: Annotated[bool, typer.Option("--retry", help="Also drive again what failed with ERROR.")] = False,
     engine: Annotated[str, typer.Option(help="local, or ray for a Ray cluster.")] = "local",
     ray_address: Annotated[str | None, typer.Option(help="Of a running cluster; else one is started here.")] = None,
-    cpu_seconds: Minutes = 600,
+    cpu_seconds: CpuSeconds = 600,
     memory_mb: Memory = 2048,
 ) -> None:
     """Drive what is queued, and what will be; Ctrl-C stops, and the next work goes on."""

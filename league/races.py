@@ -164,6 +164,10 @@ class RaceSettings:
         """What one run is worth in this race."""
         return rules.score(run, self.ranking, self.minimum_laps, flying_start=self.flying_start)
 
+    def counted(self, runs: Sequence[Sequence[Lap]]) -> int:
+        """Which of a submission's runs counts, from 0: the median."""
+        return rules.median_run([self.score(run) for run in runs])
+
     def _check_names(self) -> None:
         if not self.track.strip():
             raise LeagueError("a race needs a track")

@@ -16,7 +16,7 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, Select, or_, select, update
 from sqlalchemy.orm import Session
 
-from league import receipts, rules
+from league import receipts
 from league.evaluation import Job, Run
 from league.models import KeptBundle, Result, Status, Submission
 from league.races import RaceSettings
@@ -188,8 +188,8 @@ class Queue(Desk):
 
 def score_of(runs: Sequence[Run], settings: RaceSettings) -> Score:
     """The score of a submission: the median of its runs."""
-    scores = [settings.score(run.laps) for run in runs]
-    return scores[rules.median_run(scores)]
+    laps = [run.laps for run in runs]
+    return settings.score(laps[settings.counted(laps)])
 
 
 def _of(claim: Claim) -> Select[Submission]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from league import rules, sandbox
+from league import sandbox
 from league.errors import LeagueError
 from league.evaluation import Run, check
 from league.lifecycle import State
@@ -150,7 +150,7 @@ class Submissions(Desk):
             if result is None:
                 raise LeagueError(f"submission {number} is {submission.status}: only what has driven has a replay")
             receipt, racer = Receipt.parse(result.receipt), submission.racer.name
-        counts = rules.median_run([receipt.settings.score(driven.laps) for driven in receipt.runs]) + 1
+        counts = receipt.settings.counted([driven.laps for driven in receipt.runs]) + 1
         which = counts if run is None else run
         if not 1 <= which <= len(receipt.runs):
             raise LeagueError(f"submission {number} has the runs 1 to {len(receipt.runs)}, not {run}")
