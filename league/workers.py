@@ -80,7 +80,7 @@ class Local:
 
     def start(self, number: int, job: Job) -> None:
         """Begin to drive a job."""
-        self._calls[number] = sandbox.start(self._evaluate, job, self.limits)
+        self._calls[number] = sandbox.start(self._evaluate, job, self.limits.driving(job.simulated))
 
     def finished(self, timeout: float) -> Mapping[int, Outcome]:
         """Wait until some jobs have an outcome, or for a time, s; give those."""
@@ -89,7 +89,7 @@ class Local:
         for number, call in self._calls.items():
             if number not in out and call.overdue():
                 call.end()
-                out[number] = Outcome(refused=f"it took more than the {self.limits.wall_seconds} s allowed")
+                out[number] = Outcome(refused=f"it took more than the {call.limits.wall_seconds} s allowed")
         for number in out:
             del self._calls[number]
         return out
