@@ -21,6 +21,7 @@ from league.errors import LeagueError, UnreachableError
 from league.evaluation import Job, evaluate, replays_of, runs_of
 from league.sandbox import Call, Outcome
 from league.service import Claim, League, SubmissionView
+from league.tidying import tidy
 
 LOG = logging.getLogger(__name__)
 POLL = 1.0  #: s between two looks at an empty queue
@@ -113,7 +114,7 @@ def work(league: League, engine: Engine, *, drain: bool = False) -> Generator[Ev
         its turn. When the generator is closed, what was being driven is put back. A database that cannot be reached is
         waited for, which is logged.
     """
-    league.store.tidy()
+    tidy(league.store)
     held, away = _Held(league, engine), False
     try:
         while True:
