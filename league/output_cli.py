@@ -100,7 +100,8 @@ def race_line(race: RaceView) -> str:
     track, ranking, laps, penalty, resets, limit = summary(race.settings)
     end = f", limit {limit}" if limit else ""
     runs = f", median of {race.settings.runs} runs" if race.settings.runs > 1 else ""
-    said = f"{race.name} ({race.state}): {track}, {ranking} of {laps} laps{runs}, off track {penalty}"
+    private = ", private" if race.settings.private else ""
+    said = f"{race.name} ({race.state}{private}): {track}, {ranking} of {laps} laps{runs}, off track {penalty}"
     return f"{said}, {resets} resets{end}"
 
 

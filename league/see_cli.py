@@ -31,12 +31,13 @@ def submit(
     bundle: Annotated[Path, typer.Argument(help="A driver's .tar.gz, as racer export and the AWS console write it.")],
     racer: Annotated[str, typer.Option(help="Who submits.")],
     race: RaceName = None,
+    invite: Annotated[str | None, typer.Option(help="The code of a private race; the first time only.")] = None,
     folder: Folder = HERE,
 ) -> None:
     """Check a driver and put it in a race's queue."""
     from league.service import League
 
-    queued = League(folder).submissions.submit(bundle, race, racer)
+    queued = League(folder).submissions.submit(bundle, race, racer, invite)
     place = f"place {queued.position} in the queue; racer league work drives it"
     typer.echo(f"submission {queued.id}: {queued.racer} in {queued.race}, {place}")
     if queued.copy_of is not None:

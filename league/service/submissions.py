@@ -21,6 +21,7 @@ from league.races import racer_name, same_name
 from league.receipts import Receipt
 from league.service.boards import recount
 from league.service.desk import Desk, add_missing, enrolled, find_race, find_racer, must_be, times_of
+from league.service.invites import check_invited
 from league.service.races import needed_reason
 from league.service.season_record import check_may_race
 from league.service.submission_view import SubmissionView, race_of, view, with_names
@@ -35,22 +36,29 @@ if TYPE_CHECKING:
 class Submissions(Desk):
     """The submissions of a league."""
 
-    def submit(self, file: Path, race: str | None, racer: str) -> SubmissionView:
+    def submit(self, file: Path, race: str | None, racer: str, invite: str | None = None) -> SubmissionView:
         """Check a bundle, keep it and put it in the queue.
+
+        Args:
+            file: the bundle.
+            race: its name; None: the only one.
+            racer: who submits.
+            invite: the code of a private race, which a racer's first submission there needs.
 
         Raises:
             BundleError: the file is not a driver that can race.
-            LeagueError: no such race, it is not open, a bad racer's name, or the racer may submit no more now.
+            LeagueError: no such race, it is not open or not for the racer, a bad name, or no more submissions now.
         """
         racer = racer_name(racer)
         with self.store.database.reading() as session:  # before anything of theirs is read and kept
             known = session.scalar(select(Racer).where(Racer.key == same_name(racer)))
-            self._check_may_submit(session, find_race(session, race), known or Racer(name=racer))
+            self._check_may_submit(session, find_race(session, race), known or Racer(name=racer), invite)
         bundle = self._received(file)
         with self.store.database.writing() as session:
             found = find_race(session, race, lock="read")
-            who = self._taking_part(session, found, racer)
-            self._check_may_submit(session, found, who)
+            who = enrolled(session, racer, self.clock())  # locked, so that limits hold
+            self._check_may_submit(session, found, who, invite)
+            add_missing(session, Participant, race_id=found.id, racer_id=who.id, driven=0)
             add_missing(session, KeptBundle, **bundle)
             submission = Submission(
                 race=found,
@@ -231,19 +239,15 @@ class Submissions(Desk):
             row = session.execute(select(*columns).where(which)).mappings().first()
         return dict(row) if row and self.store.bundle_path(row["sha256"]).exists() else None
 
-    def _taking_part(self, session: Session, race: Race, name: str) -> Racer:
-        """The racer of this name as a participant of a race, new if need be; locked, so that limits hold."""
-        racer = enrolled(session, name, self.clock())
-        add_missing(session, Participant, race_id=race.id, racer_id=racer.id, driven=0)
-        return racer
-
-    def _check_may_submit(self, session: Session, race: Race, racer: Racer) -> None:
+    def _check_may_submit(self, session: Session, race: Race, racer: Racer, invite: str | None) -> None:
         """Raise `LeagueError` if a racer, who may be unknown yet, may not submit to a race now."""
         must_be(race, self.clock(), State.OPEN, to="to submit")
-        part = (Participant.race_id == race.id, Participant.racer_id == racer.id)
-        removed = session.scalar(select(Participant.removed).where(*part))
-        if removed is not None:
-            raise LeagueError(f"racer {racer.name!r} was removed from {race.name!r}: {removed}")
+        theirs = (Participant.race_id == race.id, Participant.racer_id == racer.id)
+        part = session.scalar(select(Participant).where(*theirs))
+        if part is None:
+            check_invited(race, racer, invite)
+        elif part.removed is not None:
+            raise LeagueError(f"racer {racer.name!r} was removed from {race.name!r}: {part.removed}")
         check_may_race(session, race, racer, self.clock())
         self._check_allowance(session, race, racer)
 
