@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from league.confinement import Limits
-from league.evaluation import Job, evaluate, runs_of
+from league.drives import driven_of
+from league.evaluation import Job, Run, evaluate
 from league.models import Status
 from league.races import RaceSettings
 from league.ray_engine import RayEngine, connected_engine
@@ -40,7 +41,7 @@ def test_a_cluster_drives_as_this_machine_does(
     seeds = league.races.close(None).seeds or ()
     settings = replace(league.races.one().settings, opens_at=None, closes_at=None)
     job = Job(road_follower(1.0).read_bytes(), "ann.tar.gz", settings, find_track("oval").route, seeds)
-    assert league.submissions.runs(1) == runs_of(evaluate(job))
+    assert league.submissions.runs(1) == driven_of(Run, evaluate(job)).runs
 
 
 @pytest.mark.slow
