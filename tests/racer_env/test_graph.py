@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from racer_env.errors import BundleError
-from racer_env.graph import MAX_NODES, DType, Graph, Node, Shape, execute, fold
+from racer_env.graph import MAX_NODES, MAX_WORK, DType, Graph, Node, Shape, execute, fold
 
 FLOAT = {"T": DType.FLOAT}
 VALID: dict[str, Any] = {"padding": b"VALID", "strides": (1, 1, 1, 1)}
@@ -261,6 +261,15 @@ def test_a_small_graph_cannot_take_much_memory_or_time() -> None:
     chain = [Node(f"m{i + 1}", "MatMul", (f"m{i}", "m0")) for i in range(10)]
     with pytest.raises(BundleError, match="multiplications"):
         execute(Graph((const("m0", square), *chain)), {})
+
+
+def test_no_network_takes_seconds_for_a_picture() -> None:
+    kernels = [const("k0", np.zeros((3, 3, 1, 64)))] + [const(f"k{i}", np.zeros((3, 3, 64, 64))) for i in range(1, 9)]
+    chain = [Node(f"c{i}", "Conv2D", (f"c{i - 1}" if i else "x", f"k{i}"), VALID) for i in range(9)]
+    graph, pictures = Graph((placeholder(-1, 120, 160, 1), *kernels, *chain)), np.zeros((2, 120, 160, 1))
+    assert execute(graph, {"x": pictures}, "c2").shape == (2, 114, 154, 64)
+    with pytest.raises(BundleError, match=rf"^node 'c3' .*{2 * MAX_WORK} multiplications for 2 frame"):
+        execute(graph, {"x": pictures}, "c8")
 
 
 @pytest.mark.parametrize("sizes", [(-2,), (2**31,), (1,) * 9])
