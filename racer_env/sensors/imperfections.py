@@ -139,14 +139,17 @@ def _drawn(stream: int, salt: int, least_and_most: Range) -> float:
 
 @kernel
 def _relight(out: Values, which: Ints, streams: Streams, salt: int, brightness: Range, contrast: Range) -> None:
+    becomes = np.empty(256, np.uint8)
     for i in which:
         row, stream = out[i], fork(streams[i], salt)
         more, times = (
             between(stream, 0, 0, brightness[0], brightness[1]),
             between(stream, 0, 1, contrast[0], contrast[1]),
         )
+        for shade in range(len(becomes)):
+            becomes[shade] = int(min(max(127.5 + times * (shade - 127.5) + more + 0.5, 0.0), 255.0))
         for k in range(row.size):
-            row[k] = int(min(max(127.5 + times * (row[k] - 127.5) + more + 0.5, 0.0), 255.0))
+            row[k] = becomes[row[k]]
 
 
 @dataclass(frozen=True)
