@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -135,7 +136,14 @@ def show_race(
     typer.echo(race_line(shown))
     for name, value in race_row(shown).items():
         if value is not None and value != "":
-            typer.echo(f"  {name.replace('_', ' ')}: {value}")
+            typer.echo(f"  {name.replace('_', ' ')}: {_said(value)}")
+
+
+def _said(value: Any) -> Any:
+    """A setting for people to read."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{moment(value)} UTC" if isinstance(value, datetime) else value
 
 
 @app.command()
