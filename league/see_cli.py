@@ -39,8 +39,9 @@ def submit(
     from league.service import League
 
     queued = League(folder).submissions.submit(bundle, race, racer, invite)
-    place = f"place {queued.position} in the queue; racer league work drives it"
-    typer.echo(f"submission {queued.id}: {queued.racer} in {queued.race}, {place}")
+    drives = "the organiser launches it" if queued.turn else "racer league work drives it"
+    place = f"place {queued.turn} in the running order" if queued.turn else f"place {queued.position} in the queue"
+    typer.echo(f"submission {queued.id}: {queued.racer} in {queued.race}, {place}; {drives}")
     if queued.copy_of is not None:
         typer.echo(
             f"this driver was submitted before, by another racer (submission {queued.copy_of}); organisers see that"
