@@ -29,20 +29,20 @@ class Limits:
     """What a submission may use: the last resort against hostile ones, which no other driver reaches.
 
     A run ends in simulated time (`league.races.RaceSettings.ends_after`), and a driver sees 15 pictures in each second
-    of it. The slowest network that is read (`racer_env.graph.MAX_WORK`) takes 0.35 s for one on a core of 2023, which
-    makes 5 s of processor time for each simulated second; `pace` lets a machine be more than four times as slow. The
+    of it. The slowest network that is read (`racer_env.graph.MAX_WORK`) takes 0.17 s for one on a core of 2023, which
+    makes 2.6 s of processor time for each simulated second; `pace` lets a machine be more than four times as slow. The
     original's networks take 0.02 s for a picture at most, and the simulator 0.001 s.
     """
 
     cpu_seconds: int = 600  #: of processor time
     wall_seconds: int = 1800
     memory_mb: int = 2048  #: beyond what the simulator itself takes
-    pace: float = 25.0  #: s of processor time for each second that a drive simulates, besides
+    pace: float = 12.0  #: s of processor time for each second that a drive simulates, besides
 
     def driving(self, simulated: float) -> Limits:
         """Those of a drive that simulates so many seconds at most, of all cars."""
         more = math.ceil(self.pace * simulated)
-        return replace(self, cpu_seconds=self.cpu_seconds + more, wall_seconds=self.wall_seconds + 3 * more, pace=0.0)
+        return replace(self, cpu_seconds=self.cpu_seconds + more, wall_seconds=self.wall_seconds + more, pace=0.0)
 
 
 def confine(limits: Limits, readable: Iterable[Path] = ()) -> list[str]:

@@ -102,13 +102,16 @@ class Local:
             self._calls.pop(number).end()
 
 
-def work(league: League, engine: Engine, *, drain: bool = False) -> Generator[Event, None, None]:
-    """Drive what is queued, oldest first, and what will be.
+def work(
+    league: League, engine: Engine, *, drain: bool = False, only: int | None = None
+) -> Generator[Event, None, None]:
+    """Drive what is queued, in its order, and what will be.
 
     Args:
         league: whose queue.
         engine: what drives.
         drain: end when the queue is empty and every result is written.
+        only: the number of a submission; nothing else is driven, and it also if it waits for its organiser.
 
     Yields:
         Every start and every result. Whatever goes wrong with a submission is its result, so that the next one gets
@@ -116,7 +119,7 @@ def work(league: League, engine: Engine, *, drain: bool = False) -> Generator[Ev
         waited for, which is logged.
     """
     tidy(league.store)
-    held, away = _Held(league, engine), False
+    held, away = _Held(league, engine, only), False
     try:
         while True:
             try:
@@ -141,6 +144,7 @@ class _Held:
 
     league: League
     engine: Engine
+    only: int | None = None  #: the one submission that it may claim
     claims: dict[int, Claim] = field(default_factory=dict)  #: by the number of the submission
     outcomes: dict[int, Outcome] = field(default_factory=dict)  #: of some of them, not written down yet
     renewed: float = field(default_factory=time.monotonic)  #: s, when the leases were
@@ -170,7 +174,7 @@ class _Held:
 def _claim(held: _Held) -> Generator[Event, None, None]:
     """Fill the engine; what needs no drive has its result at once."""
     league = held.league
-    while held.engine.room > 0 and (claim := league.queue.claim()):
+    while held.engine.room > 0 and (claim := league.queue.claim(held.only)):
         number = claim.submission.id
         held.claims[number] = claim
         yield Event(claim.submission, started=True)

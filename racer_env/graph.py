@@ -27,8 +27,8 @@ MAX_NODES = 4096
 MAX_RANK = 8
 MAX_HELD = 2**26  #: numbers that running nodes may hold for one frame; the original's networks need 6 million
 #: Work for one frame, in multiplications (`racer_env.operations.cost`); the largest of the original's networks, which
-#: has two cameras, needs 850 million. It keeps any network near a third of a second for a frame, on one core of 2023.
-MAX_WORK = 2**31
+#: has two cameras, needs 850 million. It keeps any network below a fifth of a second for a frame, on one core of 2023.
+MAX_WORK = 2**30
 
 
 class DType(Enum):

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -23,11 +22,6 @@ from league.service.desk import Desk, find_race, must_be, times_of
 from league.service.invites import chosen_code, drawn_code
 
 LARGEST_SEED = 2**63 - 1
-
-#: What a race can say and nothing here keeps to yet, and what it must be until then.
-NOT_YET: Mapping[str, Any] = {
-    "format": RaceFormat.CLASSIC,
-}
 
 
 @dataclass(frozen=True)
@@ -169,9 +163,10 @@ class Races(Desk):
             must_be(race, self.clock(), State.CLOSED, to="to make final")
             counts = _counts(session, race.id)
             if waiting := counts[race.id][2]:
-                raise LeagueError(
-                    f"race {race.name!r} has {waiting} submissions without a result yet: racer league work"
-                )
+                drives = "racer league work"
+                if race.settings.format is RaceFormat.LIVE:
+                    drives = f"racer league live launch '{race.name}' --all; to take one out: racer league live drop"
+                raise LeagueError(f"race {race.name!r} has {waiting} submissions without a result yet: {drives}")
             race.final_at = self.clock()
             self.note(session, "finalise race", race=race.name)
             return self._view(race, counts)
@@ -193,11 +188,6 @@ class Races(Desk):
 
     def _stored(self, settings: RaceSettings) -> tuple[RaceSettings, str]:
         """Settings as they are stored, and the hash of their track, which is kept as it is now."""
-        for setting, only in NOT_YET.items():
-            if getattr(settings, setting) != only:
-                raise LeagueError(
-                    f"{setting} is {getattr(settings, setting)}, but no league keeps to that yet; leave it out"
-                )
         if settings.grid > 1:
             raise LeagueError(f"race type is {settings.race_type}, but a league drives one racer at a time yet")
         if settings.car and settings.car.lower().endswith(".toml"):
