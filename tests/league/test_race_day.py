@@ -161,7 +161,7 @@ def test_the_slowest_network_ends_within_the_limits_on_a_machine_four_times_as_s
     pictures = job.simulated * CONTROL_RATE
     limits = Limits().driving(job.simulated)
     assert limits.cpu_seconds > 4 * pictures * (MAX_WORK * 0.16e-9)
-    assert limits.wall_seconds == 3 * limits.cpu_seconds
+    assert limits.wall_seconds >= limits.cpu_seconds + 1200
     assert limits.driving(job.simulated) == limits
 
 
