@@ -1,7 +1,8 @@
 """Races by name: those that DeepRacer's leagues ran, and one for a community.
 
 Laps, rankings, penalties and what was on the track are those of the published settings of the AWS DeepRacer League's
-races of 2020 to 2024. Ours are the 15 resets, where the league's 10,000 would only keep a worker busy, and five runs.
+races of 2020 to 2024. Ours are the 15 resets, where the league's 10,000 would only keep a worker busy, five runs, and
+that a race without a time limit ends at all (`league.races.PATIENCE`).
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from league.errors import LeagueError, UnreachableError
 from league.evaluation import Job, evaluate, replays_of, runs_of
 from league.sandbox import Call, Outcome
 from league.service import Claim, League, SubmissionView
+from league.tidying import tidy
 
 LOG = logging.getLogger(__name__)
 POLL = 1.0  #: s between two looks at an empty queue
@@ -80,7 +81,7 @@ class Local:
 
     def start(self, number: int, job: Job) -> None:
         """Begin to drive a job."""
-        self._calls[number] = sandbox.start(self._evaluate, job, self.limits)
+        self._calls[number] = sandbox.start(self._evaluate, job, self.limits.driving(job.simulated))
 
     def finished(self, timeout: float) -> Mapping[int, Outcome]:
         """Wait until some jobs have an outcome, or for a time, s; give those."""
@@ -89,7 +90,7 @@ class Local:
         for number, call in self._calls.items():
             if number not in out and call.overdue():
                 call.end()
-                out[number] = Outcome(refused=f"it took more than the {self.limits.wall_seconds} s allowed")
+                out[number] = Outcome(refused=f"it took more than the {call.limits.wall_seconds} s allowed")
         for number in out:
             del self._calls[number]
         return out
@@ -116,7 +117,7 @@ def work(
         its turn. When the generator is closed, what was being driven is put back. A database that cannot be reached is
         waited for, which is logged.
     """
-    league.store.tidy()
+    tidy(league.store)
     held, away = _Held(league, engine, only), False
     try:
         while True:

@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from league import receipts
+from league.database import take_turns
 from league.evaluation import Job, Run
 from league.models import KeptBundle, Result, Status, Submission
 from league.races import RaceSettings
@@ -256,6 +257,7 @@ def _same_drive(submission: Submission) -> tuple[ColumnElement[bool], ...]:
 
 def _flag_copies(session: Session, submission: Submission) -> None:
     """Flag what drove the same in this race, step by step, as the first submission of all that did, another racer's."""
+    take_turns(session, str(submission.trace_sha256))
     same = (Submission.trace_sha256 == submission.trace_sha256, Submission.race_id == submission.race_id)
     first = session.scalars(select(Submission).where(*same).order_by(Submission.id).limit(1)).one()
     others = or_(Submission.copy_of.is_(None), Submission.copy_of > first.id) & (Submission.racer_id != first.racer_id)
