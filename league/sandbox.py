@@ -205,10 +205,27 @@ def protection(limits: Limits = Limits()) -> list[str]:  # noqa: B008 (it is fro
 def prepare() -> None:
     """Start the process whose copies compute, unless it runs; the first time it compiles, which takes a minute."""
     if _copies() and not _prepared:
+        from multiprocessing import forkserver  # noqa: PLC0415 (Windows has none)
+
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["league.warm"])
         _prepared.append(True)
+        with _deaf():
+            forkserver.ensure_running()
         run(_nothing, None)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Start processes that do not hear Ctrl-C: it is for us to end them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 def _copies() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -214,6 +215,27 @@ def test_time_has_a_limit() -> None:
     started = time.monotonic()
     assert sandbox.run(sleeps, None, replace(LIMITS, wall_seconds=1)).refused == "it took more than the 1 s allowed"
     assert time.monotonic() - started < 30.0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process to copy")
+@pytest.mark.parametrize("after", [0.2, 1.5])
+def test_ctrl_c_while_the_simulator_is_loading_is_only_for_who_waits_for_it(after: float) -> None:
+    script = """
+from league import sandbox
+print(flush=True)
+try:
+    sandbox.prepare()
+except KeyboardInterrupt:
+    print("stopped", flush=True)
+"""
+    command = [sys.executable, "-c", script]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as waits:
+        assert waits.stdout
+        waits.stdout.readline()
+        time.sleep(after)
+        os.killpg(waits.pid, signal.SIGINT)
+        assert waits.communicate(timeout=60) == ("stopped\n", "")
 
 
 def test_a_process_that_is_broken_off_is_gone() -> None:

@@ -346,6 +346,24 @@ def test_a_removed_racer_is_off_the_board_and_submits_no_more(league: League, bu
     assert [s.place for s in league.boards.standings()] == ["=1", "=1"]
 
 
+def test_what_waits_of_a_removed_racer_is_withdrawn_and_not_counted(league: League, bundle: MakeBundle) -> None:
+    for number in range(3):
+        league.submissions.submit(bundle(number), None, "Ann")
+    league.submissions.submit(bundle(3), None, "Bob")
+    claim = league.queue.claim()
+    assert claim
+    league.submissions.remove("Ann", None, "two names")
+    assert statuses(league) == [Status.RUNNING, Status.WITHDRAWN, Status.WITHDRAWN, Status.QUEUED]
+    assert league.submissions.one(2).reason == "its racer was removed"
+    league.queue.score(claim, runs_of(driven(laps(8000))(league.queue.job(claim))))
+    assert [s.racer for s in drain(league, laps(9000))] == ["Bob"]
+    league.submissions.readmit("Ann", None, "a twin")
+    for number in (4, 5):
+        league.submissions.submit(bundle(number), None, "Ann")
+    with pytest.raises(LeagueError, match="has used all 3"):
+        league.submissions.submit(bundle(6), None, "Ann")
+
+
 def test_every_administrative_action_needs_a_reason(league: League, bundle: MakeBundle) -> None:
     league.submissions.submit(bundle(1), None, "Ann")
     for action in (
