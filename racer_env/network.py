@@ -95,9 +95,10 @@ class PolicyNetwork(nn.Module):
         self._inputs = {node.name: sensor for sensor, node in inputs(graph, self._output).items()}
         self._one_by_one = any(n.shape and n.shape.sizes[0] == 1 for n in graph.placeholders if n.name in self._inputs)
         constants, nodes = fold(graph, self._output)
-        self._nodes = tuple(node for node in nodes if node.op != "Placeholder")
-        used = dict.fromkeys(name for node in self._nodes for name in node.sources if name in constants)
-        weights = {node.sources[1] for node in self._nodes if node.op in ("Conv2D", "MatMul")}
+        computed = tuple(node for node in nodes if node.op != "Placeholder")
+        self._steps = tuple((node.name, OPERATIONS[node.op], node.attributes, node.sources) for node in computed)
+        used = dict.fromkeys(name for node in computed for name in node.sources if name in constants)
+        weights = {node.sources[1] for node in computed if node.op in ("Conv2D", "MatMul")}
         self._constants = {name: f"constant_{i}" for i, name in enumerate(used)}
         for name, parameter in self._constants.items():
             self.register_buffer(parameter, _tensor(constants[name], weight=name in weights))
@@ -111,9 +112,10 @@ class PolicyNetwork(nn.Module):
         return self._run(values)
 
     def _run(self, values: dict[str, Tensor]) -> Tensor:
-        values |= {name: self.get_buffer(parameter) for name, parameter in self._constants.items()}
-        for node in self._nodes:
-            values[node.name] = OPERATIONS[node.op](node.attributes, *(values[name] for name in node.sources))
+        buffers = dict(self.named_buffers(recurse=False))
+        values |= {name: buffers[parameter] for name, parameter in self._constants.items()}
+        for name, operation, attributes, sources in self._steps:
+            values[name] = operation(attributes, *[values[source] for source in sources])
         return values[self._output]
 
 
