@@ -17,6 +17,7 @@ from league.races import RaceSettings
 from league.service.boards import Boards, Drive, Meeting
 from league.service.brackets import Brackets, BracketView, HeatView
 from league.service.desk import now
+from league.service.live import Live, LiveView
 from league.service.needs import Need, Needs, SeasonNeed
 from league.service.queue import LEASE, Claim, Queue
 from league.service.races import Races, RaceView
@@ -33,6 +34,7 @@ __all__ = [
     "Drive",
     "HeatView",
     "League",
+    "LiveView",
     "Meeting",
     "Need",
     "RaceView",
@@ -112,6 +114,11 @@ class League:
     def needs(self) -> Needs:
         """What racers need."""
         return Needs(self.store, **self._common)
+
+    @cached_property
+    def live(self) -> Live:
+        """What organisers do with live races."""
+        return Live(self.store, **self._common)
 
     @cached_property
     def queue(self) -> Queue:

@@ -185,6 +185,7 @@ def test_the_presets_are_what_the_leagues_raced() -> None:
         "community": ("best_lap", 1, 3, 3.0, 5.0, None),
     }
     assert LIVE_FINALE.time_limit == 180.0
+    assert [name for name, p in PRESETS.items() if p.format is RaceFormat.LIVE] == ["live_finale"]
 
 
 def test_every_setting_reaches_the_simulator() -> None:
