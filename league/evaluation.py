@@ -9,7 +9,7 @@ its own (`league.sandbox`); what is computed here is a function of the job and n
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
