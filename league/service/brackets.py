@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from league.brackets import Bracket, Elimination, Heat
 from league.errors import LeagueError
-from league.evaluation import check_drivable
+from league.evaluation import as_kept, check_drivable
 from league.heat_job import HeatJob
 from league.heat_receipts import HeatReceipt
 from league.heats import HeatResult, HeatRun
@@ -98,7 +98,7 @@ class Brackets(Desk):
         if settings.race_type is not RaceType.HEAD_TO_HEAD:
             raise LeagueError(f"a bracket's heats are of type {RaceType.HEAD_TO_HEAD}, not {settings.race_type}")
         track = check_drivable(settings)
-        stored = race_from_json(to_json(replace(settings, track=track.name, opens_at=None, closes_at=None)))
+        stored = race_from_json(to_json(as_kept(settings, track)))
         with self.store.database.writing() as session:
             if session.scalar(select(KeptBracket).where(KeptBracket.key == same_name(name))):
                 raise LeagueError(f"bracket {name!r} already exists")

@@ -106,7 +106,9 @@ def test_where_the_season_says_its_months_the_races_that_are_to_come_count(tmp_p
     shown("close", "May")
     (points,) = listed("needs", "Ada", "--season", "short")["points"]
     assert (points["rounds_left"], points["months"], points["worst"]) == (1, 2, 2)
-    assert "short, All: 25 points, 1 race to go, in the end place 1 to 2 of" in shown("needs", "Ada", "--season", "short")
+    assert "short, All: 25 points, 1 race to go, in the end place 1 to 2 of" in shown(
+        "needs", "Ada", "--season", "short"
+    )
     refused = racer("season", "add", "community", "--season", "short", "--month", 3)
     assert "month 3 does not exist: it is from 1 to 2" in str(refused.exception)
     shown("season", "add", "community", "--season", "short")
