@@ -39,7 +39,7 @@ def race_bracket(
         Every start and every result. What is broken off in between leaves no trace, and is raced again by the next.
 
     Raises:
-        LeagueError: there is no such bracket or heat, or a heat cannot be driven; an organiser may award it.
+        LeagueError: there is no such bracket or heat, or a heat cannot be driven; an organiser may scratch who cannot.
     """
     sandbox.prepare()
     name = league.brackets.one(bracket).name
@@ -62,7 +62,9 @@ def _drive(league: League, job: HeatJob, said: str, limits: Limits) -> tuple[Hea
     outcome = sandbox.run(drive_heat, job, limits)
     if outcome.refused is not None or outcome.failed is not None:
         reason = outcome.refused or outcome.failed
-        raise LeagueError(f"{said} cannot be driven: {reason}; to decide it without: racer league bracket award")
+        raise LeagueError(
+            f"{said} cannot be driven: {reason}; to leave a racer out of it: racer league bracket scratch"
+        )
     try:
         driven = driven_runs(outcome.value)
     except ValueError as error:

@@ -56,7 +56,7 @@ class Job:
 
 
 def evaluate(job: Job) -> list[dict[str, Any]]:
-    """Drive a job's runs; always the same for the same job.
+    """Drive a job's runs, alone on the track; always the same for the same job.
 
     Returns:
         The runs as `Run.to_dict` gives them, each with the file of its replay, base64, as ``replay``; once, where
@@ -81,7 +81,7 @@ def evaluate(job: Job) -> list[dict[str, Any]]:
         NetworkDriver(bundle),
         Track.from_route(job.route, settings.track, reverse=settings.reverse),
         bundle.metadata,
-        simulator_race(settings),
+        replace(simulator_race(settings), cars=1),
         different,
         car=find_car(settings.car) if settings.car else None,
         randomisation=find_level(settings.randomisation),

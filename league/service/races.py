@@ -19,6 +19,7 @@ from league.models import IN_FLIGHT, Participant, Race, Status, Submission
 from league.race_file import race_from_json, race_to_json
 from league.races import RaceFormat, RaceSettings, race_name, same_name
 from league.receipts import race_hash
+from league.service.boards import heats_left, must_be_driven
 from league.service.desk import Desk, find_race, must_be, times_of
 
 LARGEST_SEED = 2**63 - 1
@@ -134,18 +135,16 @@ class Races(Desk):
             return self._view(race, _counts(session, race.id))
 
     def finalise(self, name: str | None) -> RaceView:
-        """Make the result of a closed race final. Raises `LeagueError` while submissions wait for theirs."""
+        """Make the result of a closed race final. Raises `LeagueError` while submissions wait for theirs, or heats."""
         with self.store.database.writing() as session:
             race = find_race(session, name, lock="write")
             must_be(race, self.clock(), State.CLOSED, to="to make final")
-            counts = _counts(session, race.id)
-            if waiting := counts[race.id][2]:
-                raise LeagueError(
-                    f"race {race.name!r} has {waiting} submissions without a result yet: racer league work"
-                )
+            must_be_driven(session, race)
+            if left := heats_left(session, race):
+                raise LeagueError(f"race {race.name!r} is decided by heats that are still to be raced: {left}")
             race.final_at = self.clock()
             self.note(session, "finalise race", race=race.name)
-            return self._view(race, counts)
+            return self._view(race, _counts(session, race.id))
 
     def cancel(self, name: str | None, reason: str) -> RaceView:
         """Call a race off. What still waits is withdrawn; what was driven stays readable."""
@@ -169,8 +168,6 @@ class Races(Desk):
                 raise LeagueError(
                     f"{setting} is {getattr(settings, setting)}, but no league keeps to that yet; leave it out"
                 )
-        if settings.grid > 1:
-            raise LeagueError(f"race type is {settings.race_type}, but a league drives one racer at a time yet")
         if settings.car and settings.car.lower().endswith(".toml"):
             raise LeagueError(f"car is {settings.car}, but a league's races are driven with cars that have a name")
         track = check_drivable(settings)
