@@ -9,6 +9,7 @@ import typer
 from league.output_cli import milliseconds, print_table
 
 if TYPE_CHECKING:
+    from league.bracket_heats import Side
     from league.heats import Finish
     from league.service import BracketView, HeatView
 
@@ -49,22 +50,23 @@ def print_bracket(view: BracketView) -> None:
 
 def _grid_rows(view: HeatView) -> list[tuple[object, ...]]:
     """A row for each racer of a heat of a grid, best first once it is decided; one row while nobody is known."""
-    heat, made = view.heat, {s.racer: s for s in view.result.standings} if view.result else {}
+    heat = view.heat
     if not heat.ready and not heat.decided:
         return [(heat.name, "", f"{len(heat.sides)} racers", "", "", "", "")]
-    rows: list[tuple[object, ...]] = []
-    for side in heat.order if heat.decided else heat.sides:
-        racer, start = _name(side), heat.sides.index(side) + 1
-        onward = "yes" if heat.decided and side in heat.onward and heat.name != "final" else ""
-        if racer in view.scratched:
-            rows.append((heat.name, "", racer, "", "", f"does not start: {view.scratched[racer]}", ""))
-        elif racer in made:
-            s = made[racer]
-            rows.append((heat.name, start, racer, s.place, f"{s.median_place:g}", _time(s.finish), onward))
-        else:
-            said = "raced by nobody else" if heat.decided else "to be raced"
-            rows.append((heat.name, start, racer, "", "", said, onward))
-    return rows
+    sides = heat.order if heat.decided else heat.sides
+    return [("" if k else heat.name, *_grid_row(view, side)) for k, side in enumerate(sides)]
+
+
+def _grid_row(view: HeatView, side: Side) -> tuple[object, ...]:
+    """Who started where, and what became of them."""
+    heat, racer = view.heat, _name(side)
+    if racer in view.scratched:
+        return "", racer, "", "", f"does not start: {view.scratched[racer]}", ""
+    start, onward = heat.sides.index(side) + 1, heat.decided and heat.name != "final" and side in heat.onward
+    made = next((s for s in view.result.standings if s.racer == racer), None) if view.result else None
+    place, median = (made.place, f"{made.median_place:g}") if made else ("", "")
+    time = _time(made.finish) if made else "the only one" if heat.decided else "to be raced"
+    return start, racer, place, median, time, "yes" if onward else ""
 
 
 def _how(view: HeatView) -> tuple[str, str, str]:
