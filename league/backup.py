@@ -6,6 +6,7 @@ folder, its key among them. It is complete under its name or not there, and so i
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -90,8 +91,9 @@ def _write(store: Store, file: IO[bytes]) -> None:
                     archive.addfile(member, rows)
         for name in FOLDERS:  # no row names a file that came later
             for path in sorted((store.folder / name).iterdir()):
-                if not path.name.startswith("."):
-                    archive.add(path, f"{name}/{path.name}", recursive=False)
+                with contextlib.suppress(FileNotFoundError):  # removed meanwhile, which no row names (`league.tidying`)
+                    if not path.name.startswith("."):
+                        archive.add(path, f"{name}/{path.name}", recursive=False)
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -59,7 +59,7 @@ def race_bracket(
 
 def _drive(league: League, job: HeatJob, said: str, limits: Limits) -> tuple[HeatRun, ...]:
     """Drive a heat, and keep its replays before its result: a result never names one that is not there."""
-    outcome = sandbox.run(drive_heat, job, limits)
+    outcome = sandbox.run(drive_heat, job, limits.driving(job.simulated))
     if outcome.refused is not None or outcome.failed is not None:
         reason = outcome.refused or outcome.failed
         raise LeagueError(

@@ -9,13 +9,14 @@ taken back. `confine` says what it got; on other systems that is less.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import platform
 import struct
 import sys
 import sysconfig
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from league.system_calls import ARCHITECTURES, program
@@ -25,11 +26,23 @@ FILES = 128  #: that may be open at a time
 
 @dataclass(frozen=True)
 class Limits:
-    """What a submission may use."""
+    """What a submission may use: the last resort against hostile ones, which no other driver reaches.
+
+    A run ends in simulated time (`league.races.RaceSettings.ends_after`), and a driver sees 15 pictures in each second
+    of it. The slowest network that is read (`racer_env.graph.MAX_WORK`) takes 0.17 s for one on a core of 2023, which
+    makes 2.6 s of processor time for each simulated second; `pace` lets a machine be more than four times as slow. The
+    original's networks take 0.02 s for a picture at most, and the simulator 0.001 s.
+    """
 
     cpu_seconds: int = 600  #: of processor time
     wall_seconds: int = 1800
     memory_mb: int = 2048  #: beyond what the simulator itself takes
+    pace: float = 12.0  #: s of processor time for each second that a drive simulates, besides
+
+    def driving(self, simulated: float) -> Limits:
+        """Those of a drive that simulates so many seconds at most, of all cars."""
+        more = math.ceil(self.pace * simulated)
+        return replace(self, cpu_seconds=self.cpu_seconds + more, wall_seconds=self.wall_seconds + more, pace=0.0)
 
 
 def confine(limits: Limits, readable: Iterable[Path] = ()) -> list[str]:
@@ -55,7 +68,8 @@ def _limit_resources(limits: Limits) -> list[str]:
         import resource  # noqa: PLC0415 (not on Windows)
     except ImportError:
         return []
-    wanted = {f"{limits.cpu_seconds} s of processor time": (resource.RLIMIT_CPU, limits.cpu_seconds)}
+    driving = f" and {limits.pace:g} s for each simulated one" if limits.pace else ""
+    wanted = {f"{limits.cpu_seconds} s of processor time{driving}": (resource.RLIMIT_CPU, limits.cpu_seconds)}
     if sys.platform == "linux":  # macOS takes this limit and does not keep to it
         memory = _address_space() + limits.memory_mb * 2**20
         wanted[f"{limits.memory_mb} MB of memory"] = (resource.RLIMIT_AS, memory)

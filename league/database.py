@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
@@ -102,6 +102,16 @@ class Database:
                 said = "the disk is full"
             lost = error.connection_invalidated or (error.statement is None and isinstance(error, OperationalError))
             raise (UnreachableError if lost and not self.file else LeagueError)(f"{self}: {said}") from error
+
+
+def take_turns(session: Session, sha256: str) -> None:
+    """Wait until no unfinished write takes turns by the same hash, in hexadecimal, and see what those before it wrote.
+
+    On SQLite writes always take turns; on PostgreSQL they do by an advisory lock, which ends with the transaction.
+    """
+    if session.get_bind().dialect.name == POSTGRESQL:
+        number = int.from_bytes(bytes.fromhex(sha256)[:8], "big", signed=True)
+        session.execute(select(func.pg_advisory_xact_lock(number)))
 
 
 def _migrations() -> Any:

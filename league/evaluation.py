@@ -54,6 +54,16 @@ class Job:
     route: Floats  #: (p, 6) of the track
     seeds: tuple[int, ...]
 
+    @property
+    def different(self) -> tuple[int, ...]:
+        """The seeds to drive under: one, where nothing depends on it."""
+        return self.seeds if self.settings.varied else self.seeds[:1]
+
+    @property
+    def simulated(self) -> float:
+        """Seconds that are simulated at most, of all cars."""
+        return self.settings.longest_run * len(self.different)
+
 
 def evaluate(job: Job) -> list[dict[str, Any]]:
     """Drive a job's runs, alone on the track; always the same for the same job.
@@ -75,14 +85,13 @@ def evaluate(job: Job) -> list[dict[str, Any]]:
     from racer_env.trials import trials
 
     settings = job.settings
-    different = job.seeds if settings.varied else job.seeds[:1]
     bundle, recorder = Bundle.read(io.BytesIO(job.archive), job.file_name), ReplayRecorder([NAMELESS])
     driven = trials(
         NetworkDriver(bundle),
         Track.from_route(job.route, settings.track, reverse=settings.reverse),
         bundle.metadata,
         replace(simulator_race(settings), cars=1),
-        different,
+        job.different,
         car=find_car(settings.car) if settings.car else None,
         randomisation=find_level(settings.randomisation),
         watch=recorder,
@@ -144,7 +153,7 @@ def simulator_race(settings: RaceSettings) -> Race:
         collision_penalty=settings.collision_penalty,
         reversed_penalty=settings.reversed_penalty,
         immobilized_penalty=settings.immobilized_penalty,
-        time_limit=settings.time_limit,
+        time_limit=settings.ends_after,
         obstacles=_obstacles(settings.boxes),
         bots=_bots(settings.bot_cars),
         cars=settings.grid,

@@ -30,6 +30,11 @@ class HeatJob:
     route: Floats  #: (p, 6) of the track
     seeds: tuple[int, ...]
 
+    @property
+    def simulated(self) -> float:
+        """Seconds that are simulated at most, of all cars."""
+        return self.settings.longest_run * len(self.seeds) * len(self.drivers)
+
 
 @dataclass(frozen=True)
 class DrivenRuns:

@@ -156,6 +156,7 @@ class Race(Table):
     final_at: Mapped[datetime | None]
     cancelled_at: Mapped[datetime | None]
     seeds: Mapped[list[int] | None]  #: of the runs; secret until the race is closed
+    invite: Mapped[str | None] = mapped_column(String(32))  #: the code of a private race; only organisers see it
 
 
 class Racer(Table):
@@ -183,7 +184,10 @@ class Submission(Table):
     """One bundle of one racer in one race."""
 
     __tablename__ = "submissions"
-    __table_args__ = (Index(None, "status", "id"), Index(None, "race_id", "racer_id", "submitted_at"))
+    __table_args__ = (
+        Index(None, "status", "turn", "id"),
+        Index(None, "race_id", "racer_id", "submitted_at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     race_id: Mapped[int] = mapped_column(ForeignKey("races.id"))
@@ -195,6 +199,8 @@ class Submission(Table):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)  #: how often a worker took it
+    turn: Mapped[int | None]  #: in a live race: who has a lower one starts earlier
+    released_at: Mapped[datetime | None]  #: in a live race: when its organiser left it to the workers
 
     lease: Mapped[str | None] = mapped_column(String(32))  #: of the worker that drives it
     leased_until: Mapped[datetime | None]

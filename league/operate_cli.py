@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-CpuSeconds = Annotated[int, typer.Option(help="Seconds of processor time that a submission may take.", min=1)]
+CpuSeconds = Annotated[
+    int | None,
+    typer.Option(help="Seconds of processor time that a submission may take; else what its race can take.", min=1),
+]
 Memory = Annotated[int, typer.Option(help="MB of memory that a submission may take.", min=64)]
 
 
@@ -31,7 +34,7 @@ def work(
     retry: Annotated[bool, typer.Option("--retry", help="Also drive again what failed with ERROR.")] = False,
     engine: Annotated[str, typer.Option(help="local, or ray for a Ray cluster.")] = "local",
     ray_address: Annotated[str | None, typer.Option(help="Of a running cluster; else one is started here.")] = None,
-    cpu_seconds: CpuSeconds = 600,
+    cpu_seconds: CpuSeconds = None,
     memory_mb: Memory = 2048,
 ) -> None:
     """Drive what is queued, and what will be; Ctrl-C stops, and the next work goes on."""
@@ -42,7 +45,9 @@ def work(
         raise typer.BadParameter(f"{engine!r}, but must be local or ray", param_hint="--engine")
     if engine == "local" and ray_address is not None:
         raise typer.BadParameter("needs --engine ray", param_hint="--ray-address")
-    limits = Limits(cpu_seconds, 3 * cpu_seconds, memory_mb)
+    limits = Limits(memory_mb=memory_mb)
+    if cpu_seconds is not None:
+        limits = Limits(cpu_seconds, 3 * cpu_seconds, memory_mb, pace=0.0)
     league = League(folder)
     if retry:
         league.submissions.retry()

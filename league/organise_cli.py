@@ -83,7 +83,8 @@ def create(
     settings = settings_from(preset, file, more, opens_at=_time(opens_at), closes_at=_time(closes_at), **said)
     race = League(folder).races.create(name, settings)
     opens = f"opens {moment(race.opens_at)} UTC" if race.opens_at else f"open it with: racer league open '{race.name}'"
-    typer.echo(f"created the race {race_line(race)}; {opens}")
+    invite = f"; its invite code: racer league invite '{race.name}'" if race.settings.private else ""
+    typer.echo(f"created the race {race_line(race)}; {opens}{invite}")
 
 
 @app.command()
@@ -138,6 +139,24 @@ def open_race(
     race = League(folder).races.open(name, _time(at), _time(until))
     closes = f", closes {moment(race.closes_at)} UTC" if race.closes_at else ""
     typer.echo(f"{race.name} opens {moment(race.opens_at)} UTC{closes}; hash of race and seeds: {race.seeds_sha256}")
+
+
+@app.command()
+def invite(
+    name: ToName,
+    reset: Annotated[bool, typer.Option("--reset", help="Draw another one; who is in stays.")] = False,
+    code: Annotated[str | None, typer.Option(help="Or take this one: 1 to 32 of a-z, A-Z, 0-9, - and _.")] = None,
+    folder: Folder = HERE,
+) -> None:
+    """Show the invite code of a private race, or give it another one, after which the old one lets nobody in."""
+    from league.service import League
+
+    if reset and code is not None:
+        raise typer.BadParameter("--reset and --code exclude each other")
+    races = League(folder).races
+    shown = races.change_invite(name, code) if reset or code is not None else races.invite(name)
+    typer.echo(shown)
+    typer.echo(f"to race: racer league submit DRIVER.tar.gz --race '{name}' --racer NAME --invite {shown}", err=True)
 
 
 @app.command()

@@ -87,6 +87,8 @@ def outcome(submission: SubmissionView) -> str:
     if submission.score is not None:
         return time_of(submission.score).removeprefix("DNF ") + copies
     waits = f"place {submission.position} in the queue" if submission.position else ""
+    if submission.turn:
+        waits = f"place {submission.turn} in the running order; the organiser launches it"
     return (submission.reason or waits) + copies
 
 
@@ -100,7 +102,8 @@ def race_line(race: RaceView) -> str:
     track, ranking, laps, penalty, resets, limit = summary(race.settings)
     end = f", limit {limit}" if limit else ""
     runs = f", median of {race.settings.runs} runs" if race.settings.runs > 1 else ""
-    said = f"{race.name} ({race.state}): {track}, {ranking} of {laps} laps{runs}, off track {penalty}"
+    kind = "".join((", live" * (race.settings.format == "live"), ", private" * race.settings.private))
+    said = f"{race.name} ({race.state}{kind}): {track}, {ranking} of {laps} laps{runs}, off track {penalty}"
     return f"{said}, {resets} resets{end}"
 
 

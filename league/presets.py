@@ -2,7 +2,7 @@
 
 Laps, rankings, penalties and what was on the track are those of the published settings of the AWS DeepRacer League's
 races of 2020 to 2024, of races between racers the laps only. Ours are the 15 resets, where the league's 10,000 would
-only keep a worker busy, and five runs.
+only keep a worker busy, five runs, and that a race without a time limit ends at all (`league.races.PATIENCE`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from league.errors import LeagueError
-from league.races import UNLIMITED_RESETS, RaceSettings, RaceType
+from league.races import UNLIMITED_RESETS, RaceFormat, RaceSettings, RaceType
 from league.rules import Ranking
 from league.traffic import BotCars, Boxes
 from racer_env.errors import nearest
@@ -43,7 +43,7 @@ HEAD_TO_BOT = RaceSettings(
     bots=BotCars(count=4, speed=1.0),
 )
 
-#: The finales of 2021: the best lap among six boxes within three minutes, two attempts, each driven once.
+#: The finales of 2021, raced live: the best lap among six boxes within three minutes, two attempts, each driven once.
 LIVE_FINALE = RaceSettings(
     race_type=RaceType.OBJECT_AVOIDANCE,
     laps=15,
@@ -53,6 +53,7 @@ LIVE_FINALE = RaceSettings(
     runs=1,
     obstacles=Boxes(count=6),
     max_submissions=2,
+    format=RaceFormat.LIVE,
 )
 
 #: Heats of two over three laps, as in the bracket of the championship of 2021.

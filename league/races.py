@@ -32,6 +32,13 @@ MOST_RUNS = 99
 LARGEST_GRID = 8
 LONGEST_DESCRIPTION = 255
 
+#: s of simulated time for each lap, after which a run is over in a race without a time limit: more would only keep a
+#: worker busy. AWS ended an evaluation of three laps after about ten minutes.
+PATIENCE = 300.0
+
+#: s of simulated time after which the simulator ends every run, or lap with its own start (`Race.max_steps` there).
+LONGEST_EPISODE = 100_000 / 15
+
 #: The settings that no result depends on: who may race, when, how often, and what is said of it.
 HOSTING = frozenset(
     {
@@ -97,7 +104,8 @@ class RaceSettings:
     continuous: bool = True  #: one run of all laps, each begun flying; otherwise each lap has its own start
     flying_start: bool = False  #: a lap before those that count, from the standing start to the line
     lap_clock: LapClock = LapClock.LINE
-    time_limit: float | None = 180.0  #: seconds for the whole run, or for each lap that has its own start
+    #: seconds for the whole run, or for each lap that has its own start; None: `PATIENCE` for each of its laps
+    time_limit: float | None = 180.0
     runs: int = 5  #: how often a submission is driven, each time under another seed; the median counts
 
     resets: int = 15  #: how often a car is put back before its run ends
@@ -146,6 +154,18 @@ class RaceSettings:
         """How many racers' cars are on the track at once."""
         usual = {RaceType.HEAD_TO_HEAD: 2, RaceType.GRID: LARGEST_GRID}
         return self.cars or usual.get(self.race_type, 1)
+
+    @property
+    def ends_after(self) -> float:
+        """Simulated seconds after which a run is over, or a lap that has its own start."""
+        if self.time_limit is not None:
+            return self.time_limit
+        return PATIENCE * (self.laps + self.flying_start if self.continuous else 1)
+
+    @property
+    def longest_run(self) -> float:
+        """Simulated seconds that a run takes at most."""
+        return min(self.ends_after, LONGEST_EPISODE) * (1 if self.continuous else self.laps)
 
     @property
     def varied(self) -> bool:

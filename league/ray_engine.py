@@ -68,7 +68,7 @@ def connected_engine(limits: Limits, address: str | None = None, workers: int | 
 def _drive(job: Job, limits: Limits) -> dict[str, Any]:
     """Drive a job in a process of its own; this one serves many jobs."""
     sandbox.prepare()
-    return asdict(sandbox.run(evaluate, job, limits))
+    return asdict(sandbox.run(evaluate, job, limits.driving(job.simulated)))
 
 
 @ray.remote(num_cpus=1)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         BracketView,
         Drive,
         HeatView,
+        LiveView,
         Meeting,
         RaceView,
         SeasonNeed,
@@ -45,6 +46,12 @@ def submission_row(submission: SubmissionView) -> dict[str, Any]:
     values = asdict(submission)
     del values["score"]
     return values | score_row(submission.score)
+
+
+def live_row(live: LiveView) -> dict[str, Any]:
+    """A live race with its submissions and its board."""
+    parts = {name: [submission_row(s) for s in getattr(live, name)] for name in ("done", "on_track", "waiting")}
+    return {"race": live.race, "state": live.state} | parts | {"board": [standing_row(s) for s in live.board]}
 
 
 def score_row(score: Score | None) -> dict[str, Any]:

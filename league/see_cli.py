@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,14 +35,16 @@ def submit(
     bundle: Annotated[Path, typer.Argument(help="A driver's .tar.gz, as racer export and the AWS console write it.")],
     racer: Annotated[str, typer.Option(help="Who submits.")],
     race: RaceName = None,
+    invite: Annotated[str | None, typer.Option(help="The code of a private race; the first time only.")] = None,
     folder: Folder = HERE,
 ) -> None:
     """Check a driver and put it in a race's queue."""
     from league.service import League
 
-    queued = League(folder).submissions.submit(bundle, race, racer)
-    place = f"place {queued.position} in the queue; racer league work drives it"
-    typer.echo(f"submission {queued.id}: {queued.racer} in {queued.race}, {place}")
+    queued = League(folder).submissions.submit(bundle, race, racer, invite)
+    drives = "the organiser launches it" if queued.turn else "racer league work drives it"
+    place = f"place {queued.turn} in the running order" if queued.turn else f"place {queued.position} in the queue"
+    typer.echo(f"submission {queued.id}: {queued.racer} in {queued.race}, {place}; {drives}")
     if queued.copy_of is not None:
         typer.echo(
             f"this driver was submitted before, by another racer (submission {queued.copy_of}); organisers see that"
@@ -136,7 +139,14 @@ def show_race(
     typer.echo(race_line(shown))
     for name, value in race_row(shown).items():
         if value is not None and value != "":
-            typer.echo(f"  {name.replace('_', ' ')}: {value}")
+            typer.echo(f"  {name.replace('_', ' ')}: {_said(value)}")
+
+
+def _said(value: Any) -> Any:
+    """A setting for people to read."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{moment(value)} UTC" if isinstance(value, datetime) else value
 
 
 @app.command()

@@ -14,9 +14,8 @@ import json
 import os
 import shutil
 import sqlite3
-import time
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,12 +26,10 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import select
 
 from league.database import Database
 from league.errors import LeagueError
 from league.migrations import NEWEST
-from league.models import KeptBundle
 from league.receipts import new_key, public_hex, read_key
 from racer_env.errors import BundleError
 
@@ -40,9 +37,6 @@ CONFIG, KEY = "league.toml", Path("keys/signing.pem")
 SQLITE_URL = "sqlite:///league.db"
 FOLDERS = ("bundles", "tracks", "keys", "replays")
 MAX_BUNDLE = 256 * 2**20  #: bytes; the largest of DeepRacer's networks takes 230 MB unpacked
-UNFINISHED = "." + "[0-9a-f]" * 32 + "*"  #: names of files that are being written in the folder itself
-LEFT_BEHIND = 3600.0  #: s after which an unfinished file belongs to nobody any more
-UNNAMED = 86400.0  #: s after which a bundle that no submission came to be of belongs to nobody any more
 
 Floats = npt.NDArray[np.float64]
 
@@ -96,11 +90,7 @@ class Store:
 
     def keep(self, archive: bytes, sha256: str) -> None:
         """Store a checked driver's file under its hash, unless it is there already."""
-        kept = self.bundle_path(sha256)
-        try:
-            os.utime(kept)  # so that `tidy` leaves it until the database names it
-        except OSError:
-            write(kept, archive)
+        _keep(self.bundle_path(sha256), archive)
 
     def bundle(self, sha256: str, archive_sha256: str) -> bytes:
         """The file of a driver. Raises `LeagueError` if it is not there any more as it was kept."""
@@ -123,9 +113,7 @@ class Store:
 
     def keep_replay(self, replay: bytes, sha256: str) -> None:
         """Store a replay's file under its hash, unless it is there already."""
-        kept = self.replay_path(sha256)
-        if not kept.exists():
-            write(kept, replay)
+        _keep(self.replay_path(sha256), replay)
 
     def keep_route(self, route: Floats) -> str:
         """Store a track's numbers (p, 6); give their hash."""
@@ -147,20 +135,6 @@ class Store:
             raise LeagueError(f"{kept} has been changed since its race was made")
         return route
 
-    def tidy(self) -> None:
-        """Remove what processes left behind that were killed while they wrote, and bundles that were not submitted."""
-        with contextlib.suppress(OSError):
-            for folder, unfinished in ((self.folder, UNFINISHED), *((self.folder / name, ".*") for name in FOLDERS)):
-                for file in _older(LEFT_BEHIND, folder.glob(unfinished)):
-                    file.unlink(missing_ok=True)
-            old = list(_older(UNNAMED, (self.folder / "bundles").glob("[!.]*.tar.gz")))
-            if not old:
-                return
-            with self.database.reading() as session:
-                named = {self.bundle_path(sha256) for sha256 in session.scalars(select(KeptBundle.sha256))}
-            for file in _older(UNNAMED, set(old) - named):
-                file.unlink(missing_ok=True)
-
     @classmethod
     def upgraded(cls, folder: Path) -> Self:
         """Open a league, and bring it to this version first if it is older."""
@@ -168,9 +142,12 @@ class Store:
         return cls(folder)
 
 
-def _older(age: float, files: Iterable[Path]) -> Iterator[Path]:
-    """Those of some files that nobody has written for a time, s."""
-    return (file for file in files if time.time() - file.stat().st_mtime > age)
+def _keep(file: Path, content: bytes) -> None:
+    """Write a file whose name says what it holds, unless it is there."""
+    try:
+        os.utime(file)  # so that `league.tidying` leaves it until the database names it
+    except OSError:
+        write(file, content)
 
 
 def read_archive(file: Path) -> bytes:

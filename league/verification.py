@@ -54,7 +54,7 @@ def _drive(receipt: Receipt, store: Store | None, bundle: Path | None, file: Pat
     archive, name = _archive(receipt, store, bundle)
     job = Job(archive, name, receipt.settings, _route(receipt, store), tuple(run.seed for run in receipt.runs))
     _check_driver(archive, name, receipt.bundle_sha256, file, limits)
-    runs = runs_of(_value(sandbox.run(evaluate, job, limits), file))
+    runs = runs_of(_value(sandbox.run(evaluate, job, limits.driving(job.simulated)), file))
     receipt.compare(runs)
 
 
@@ -68,7 +68,7 @@ def _drive_heat(receipt: HeatReceipt, store: Store | None, file: Path, limits: L
         _check_driver(drivers[racer], kept.name, sha256, file, limits)
     seeds = tuple(run.seed for run in receipt.runs)
     job = HeatJob(drivers, receipt.settings, store.route(receipt.route_sha256), seeds)
-    driven = driven_runs(_value(sandbox.run(drive_heat, job, limits), file))
+    driven = driven_runs(_value(sandbox.run(drive_heat, job, limits.driving(job.simulated)), file))
     receipt.compare(driven.runs)
 
 

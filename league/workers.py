@@ -21,6 +21,7 @@ from league.errors import LeagueError, UnreachableError
 from league.evaluation import Job, evaluate, replays_of, runs_of
 from league.sandbox import Call, Outcome
 from league.service import Claim, League, SubmissionView
+from league.tidying import tidy
 
 LOG = logging.getLogger(__name__)
 POLL = 1.0  #: s between two looks at an empty queue
@@ -80,7 +81,7 @@ class Local:
 
     def start(self, number: int, job: Job) -> None:
         """Begin to drive a job."""
-        self._calls[number] = sandbox.start(self._evaluate, job, self.limits)
+        self._calls[number] = sandbox.start(self._evaluate, job, self.limits.driving(job.simulated))
 
     def finished(self, timeout: float) -> Mapping[int, Outcome]:
         """Wait until some jobs have an outcome, or for a time, s; give those."""
@@ -89,7 +90,7 @@ class Local:
         for number, call in self._calls.items():
             if number not in out and call.overdue():
                 call.end()
-                out[number] = Outcome(refused=f"it took more than the {self.limits.wall_seconds} s allowed")
+                out[number] = Outcome(refused=f"it took more than the {call.limits.wall_seconds} s allowed")
         for number in out:
             del self._calls[number]
         return out
@@ -100,21 +101,24 @@ class Local:
             self._calls.pop(number).end()
 
 
-def work(league: League, engine: Engine, *, drain: bool = False) -> Generator[Event, None, None]:
-    """Drive what is queued, oldest first, and what will be.
+def work(
+    league: League, engine: Engine, *, drain: bool = False, only: int | None = None
+) -> Generator[Event, None, None]:
+    """Drive what is queued, in its order, and what will be.
 
     Args:
         league: whose queue.
         engine: what drives.
         drain: end when the queue is empty and every result is written.
+        only: the number of a submission; nothing else is driven, and it also if it waits for its organiser.
 
     Yields:
         Every start and every result. Whatever goes wrong with a submission is its result, so that the next one gets
         its turn. When the generator is closed, what was being driven is put back. A database that cannot be reached is
         waited for, which is logged.
     """
-    league.store.tidy()
-    held, away = _Held(league, engine), False
+    tidy(league.store)
+    held, away = _Held(league, engine, only), False
     try:
         while True:
             try:
@@ -139,6 +143,7 @@ class _Held:
 
     league: League
     engine: Engine
+    only: int | None = None  #: the one submission that it may claim
     claims: dict[int, Claim] = field(default_factory=dict)  #: by the number of the submission
     outcomes: dict[int, Outcome] = field(default_factory=dict)  #: of some of them, not written down yet
     renewed: float = field(default_factory=time.monotonic)  #: s, when the leases were
@@ -168,7 +173,7 @@ class _Held:
 def _claim(held: _Held) -> Generator[Event, None, None]:
     """Fill the engine; what needs no drive has its result at once."""
     league = held.league
-    while held.engine.room > 0 and (claim := league.queue.claim()):
+    while held.engine.room > 0 and (claim := league.queue.claim(held.only)):
         number = claim.submission.id
         held.claims[number] = claim
         yield Event(claim.submission, started=True)

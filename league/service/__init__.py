@@ -18,6 +18,7 @@ from league.service.boards import Boards, Drive, Meeting
 from league.service.bracket_view import BracketView, HeatView
 from league.service.brackets import Brackets
 from league.service.desk import now
+from league.service.live import Live, LiveView
 from league.service.needs import Need, Needs, SeasonNeed
 from league.service.queue import LEASE, Claim, Queue
 from league.service.races import Races, RaceView
@@ -34,6 +35,7 @@ __all__ = [
     "Drive",
     "HeatView",
     "League",
+    "LiveView",
     "Meeting",
     "Need",
     "RaceView",
@@ -113,6 +115,11 @@ class League:
     def needs(self) -> Needs:
         """What racers need."""
         return Needs(self.store, **self._common)
+
+    @cached_property
+    def live(self) -> Live:
+        """What organisers do with live races."""
+        return Live(self.store, **self._common)
 
     @cached_property
     def queue(self) -> Queue:

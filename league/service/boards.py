@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from league import rules
 from league.errors import LeagueError
 from league.models import DRIVEN, IN_FLIGHT, AuditEntry, Participant, Race, Racer, Submission
+from league.races import RaceFormat
 from league.rules import Score, Standing
 from league.service.bracket_record import BracketRecord, bracket_of
 from league.service.desk import Desk, find_race, find_racer
@@ -189,7 +190,10 @@ def must_be_driven(session: Session, race: Race) -> None:
     waiting = select(func.count()).select_from(Submission)
     count = session.scalars(waiting.where(Submission.race_id == race.id, Submission.status.in_(IN_FLIGHT))).one()
     if count:
-        raise LeagueError(f"race {race.name!r} has {count} submissions without a result yet: racer league work")
+        drives = "racer league work"
+        if race.settings.format is RaceFormat.LIVE:
+            drives = f"racer league live launch '{race.name}' --all; to take one out: racer league live drop"
+        raise LeagueError(f"race {race.name!r} has {count} submissions without a result yet: {drives}")
 
 
 def _counting(session: Session, heats: BracketRecord, race: int) -> set[str]:

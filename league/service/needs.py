@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from league.errors import LeagueError
 from league.finals import Part
 from league.lifecycle import State
-from league.models import KeptSeason, Race, Result
+from league.models import KeptSeason, Participant, Race, Racer, Result
 from league.projections import ANY_TIME, Outlook, chance, outlook, time_for_position, time_for_promotion, time_for_seat
 from league.receipts import Receipt
 from league.rules import Standing
@@ -58,19 +58,23 @@ class Needs(Desk):
             LeagueError: there is no such racer, race or position, or the race is not open.
         """
         with self.store.database.reading() as session:
-            name = find_racer(session, racer).name
+            who = find_racer(session, racer)
+            name = who.name
             seasons = session.scalars(select(KeptSeason).order_by(KeptSeason.id)).all()
             records = [record_of(session, one, self.clock()) for one in seasons]
             if race is not None:
                 found = [find_race(session, race)]
                 must_be(found[0], self.clock(), State.OPEN, to="to improve")
             else:
-                found = [one for one in self._open(session) if not _refused(records, one.name, name)]
+                found = [one for one in self._open(session, who) if not _refused(records, one.name, name)]
             return tuple(need for one in found for need in _times(session, one, name, records, position))
 
-    def _open(self, session: Session) -> list[Race]:
-        races = session.scalars(select(Race).order_by(Race.id))
-        return [one for one in races if times_of(one).state(self.clock()) is State.OPEN]
+    def _open(self, session: Session, racer: Racer) -> list[Race]:
+        """The races that are open, private ones only if a racer is in them."""
+        races = session.scalars(select(Race).order_by(Race.id)).all()
+        into = set(session.scalars(select(Participant.race_id).where(Participant.racer_id == racer.id)))
+        invited = [one for one in races if not one.settings.private or one.id in into]
+        return [one for one in invited if times_of(one).state(self.clock()) is State.OPEN]
 
     def points(self, racer: str, season: str | None = None, position: int = 1) -> tuple[SeasonNeed, ...]:
         """What it takes for a place in a season's table, or in that of every season that the racer is in.

@@ -11,12 +11,14 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Select, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from league import receipts
+from league.database import take_turns
 from league.evaluation import Job, Run
 from league.models import KeptBundle, Result, Status, Submission
 from league.races import RaceSettings
@@ -24,7 +26,15 @@ from league.receipts import Receipt
 from league.rules import Score
 from league.service.boards import recount
 from league.service.desk import Desk
-from league.service.submission_view import SubmissionView, race_of, view, with_names
+from league.service.submission_view import (
+    IN_QUEUE,
+    RELEASE_ORDER,
+    RELEASED,
+    SubmissionView,
+    race_of,
+    view,
+    with_names,
+)
 
 LEASE = timedelta(seconds=60)
 ATTEMPTS = 3  #: claims after which a failure of the organiser's side is final
@@ -52,10 +62,15 @@ class Queue(Desk):
 
     lease: timedelta = LEASE
 
-    def claim(self) -> Claim | None:
-        """Take the oldest submission that nobody drives; None if there is none."""
+    def claim(self, only: int | None = None) -> Claim | None:
+        """Take a submission that nobody drives; None if there is none.
+
+        Args:
+            only: the one to take, also if it waits for the organiser of a live race; None: what was released of live
+                races first, then the oldest of the queue.
+        """
         with self.store.database.writing() as session:
-            submission = self._abandoned(session) or self._oldest(session, Submission.status == Status.QUEUED)
+            submission = self._next(session) if only is None else self._given(session, only)
             if submission is None:
                 return None
             submission.status, submission.attempts = Status.RUNNING, submission.attempts + 1
@@ -150,19 +165,32 @@ class Queue(Desk):
             self._end(submission, Status.QUEUED if again else Status.ERROR, reason)
             return view(submission)
 
-    def _abandoned(self, session: Session) -> Submission | None:
+    def _next(self, session: Session) -> Submission | None:
+        """What a worker is to drive."""
+        found = self._abandoned(session) or self._first(session, RELEASED, *RELEASE_ORDER)
+        return found or self._first(session, IN_QUEUE, Submission.id)
+
+    def _given(self, session: Session, number: int) -> Submission | None:
+        """The submission of this number, if nobody drives it."""
+        this = Submission.id == number
+        waits = this & (Submission.status == Status.QUEUED)
+        return self._abandoned(session, this) or self._first(session, waits, Submission.id)
+
+    def _abandoned(self, session: Session, *which: ColumnElement[bool]) -> Submission | None:
         """A submission whose lease ran out; one that was abandoned too often is given up."""
-        over = (Submission.status == Status.RUNNING) & (Submission.leased_until < self.clock())
-        while found := self._oldest(session, over):
+        over = and_(Submission.status == Status.RUNNING, Submission.leased_until < self.clock(), *which)
+        while found := self._first(session, over, Submission.id):
             if found.attempts < TAKEOVERS:
                 return found
             self._end(found, Status.ERROR, f"{found.attempts} workers died while they drove it")
             session.flush()
         return None
 
-    def _oldest(self, session: Session, which: ColumnElement[bool]) -> Submission | None:
-        """The oldest submission of some that no other worker is claiming at this moment."""
-        query = with_names(select(Submission).where(which).order_by(Submission.id).limit(1))
+    def _first(
+        self, session: Session, which: ColumnElement[bool], *order: ColumnElement[Any] | InstrumentedAttribute[Any]
+    ) -> Submission | None:
+        """The first of some submissions that no other worker is claiming at this moment."""
+        query = with_names(select(Submission).where(which).order_by(*order).limit(1))
         return session.scalar(query.with_for_update(of=Submission, skip_locked=True))
 
     def _end(self, submission: Submission, status: Status, reason: str | None = None) -> None:
@@ -229,6 +257,7 @@ def _same_drive(submission: Submission) -> tuple[ColumnElement[bool], ...]:
 
 def _flag_copies(session: Session, submission: Submission) -> None:
     """Flag what drove the same in this race, step by step, as the first submission of all that did, another racer's."""
+    take_turns(session, str(submission.trace_sha256))
     same = (Submission.trace_sha256 == submission.trace_sha256, Submission.race_id == submission.race_id)
     first = session.scalars(select(Submission).where(*same).order_by(Submission.id).limit(1)).one()
     others = or_(Submission.copy_of.is_(None), Submission.copy_of > first.id) & (Submission.racer_id != first.racer_id)

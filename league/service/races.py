@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -17,18 +16,13 @@ from league.evaluation import check_drivable
 from league.lifecycle import State
 from league.models import IN_FLIGHT, Participant, Race, Status, Submission
 from league.race_file import race_from_json, race_to_json
-from league.races import RaceFormat, RaceSettings, race_name, same_name
+from league.races import RaceSettings, race_name, same_name
 from league.receipts import race_hash
 from league.service.boards import heats_left, must_be_driven
 from league.service.desk import Desk, find_race, must_be, times_of
+from league.service.invites import chosen_code, drawn_code
 
 LARGEST_SEED = 2**63 - 1
-
-#: What a race can say and nothing here keeps to yet, and what it must be until then.
-NOT_YET: Mapping[str, Any] = {
-    "format": RaceFormat.CLASSIC,
-    "private": False,
-}
 
 
 @dataclass(frozen=True)
@@ -78,7 +72,12 @@ class Races(Desk):
             if session.scalar(select(Race).where(Race.key == same_name(name))):
                 raise LeagueError(f"race {name!r} already exists")
             race = Race(
-                name=name, key=same_name(name), created_at=self.clock(), settings=stored, route_sha256=route_sha256
+                name=name,
+                key=same_name(name),
+                created_at=self.clock(),
+                settings=stored,
+                route_sha256=route_sha256,
+                invite=drawn_code() if settings.private else None,
             )
             session.add(race)
             self._schedule(race, settings.opens_at, settings.closes_at)
@@ -93,6 +92,7 @@ class Races(Desk):
             race = find_race(session, name, lock="write")
             must_be(race, self.clock(), State.DRAFT, to="to edit")
             race.settings, race.route_sha256 = stored, route_sha256
+            race.invite = (race.invite or drawn_code()) if settings.private else None
             if new_name is not None:
                 _rename(session, race, race_name(new_name))
             self._schedule(race, settings.opens_at, settings.closes_at)
@@ -109,6 +109,29 @@ class Races(Desk):
                 session, "open race", race=race.name, opens_at=_iso(race.opens_at), closes_at=_iso(race.closes_at)
             )
             return self._view(race, _counts(session, race.id))
+
+    def invite(self, name: str | None) -> str:
+        """The code with which racers come into a private race.
+
+        Raises:
+            LeagueError: the race is not private, or it has closed and takes nobody any more.
+        """
+        with self.store.database.reading() as session:
+            return self._invite(find_race(session, name))
+
+    def change_invite(self, name: str | None, code: str | None = None) -> str:
+        """Give a private race another code, drawn or this one: the old one lets nobody in, who is in stays.
+
+        Raises:
+            LeagueError: as `invite` does, or the code is none.
+        """
+        new = drawn_code() if code is None else chosen_code(code)
+        with self.store.database.writing() as session:
+            race = find_race(session, name, lock="write")
+            self._invite(race)
+            race.invite = new
+            self.note(session, "change invite code", race=race.name)
+            return new
 
     def extend(self, name: str | None, until: datetime, reason: str) -> RaceView:
         """Let an open race close later, or at some time. One that is closed stays so: its seeds are known."""
@@ -163,16 +186,17 @@ class Races(Desk):
 
     def _stored(self, settings: RaceSettings) -> tuple[RaceSettings, str]:
         """Settings as they are stored, and the hash of their track, which is kept as it is now."""
-        for setting, only in NOT_YET.items():
-            if getattr(settings, setting) != only:
-                raise LeagueError(
-                    f"{setting} is {getattr(settings, setting)}, but no league keeps to that yet; leave it out"
-                )
         if settings.car and settings.car.lower().endswith(".toml"):
             raise LeagueError(f"car is {settings.car}, but a league's races are driven with cars that have a name")
         track = check_drivable(settings)
         stored = replace(settings, track=track.name, opens_at=None, closes_at=None)
         return race_from_json(race_to_json(stored)), self.store.keep_route(track.route)
+
+    def _invite(self, race: Race) -> str:
+        if not race.settings.private or race.invite is None:
+            raise LeagueError(f"race {race.name!r} is not private: whoever it is for may race without an invite code")
+        must_be(race, self.clock(), State.DRAFT, State.OPEN, to="for an invite code, which ends with the close,")
+        return race.invite
 
     def _schedule(
         self, race: Race, opens_at: datetime | None, closes_at: datetime | None, *, now: bool = False

@@ -17,13 +17,22 @@ from league.errors import LeagueError
 from league.evaluation import Run, check
 from league.lifecycle import State
 from league.models import DRIVEN, IN_FLIGHT, KeptBundle, Participant, Race, Racer, Result, Status, Submission
-from league.races import racer_name, same_name
+from league.races import RaceFormat, racer_name, same_name
 from league.receipts import Receipt
 from league.service.boards import recount
 from league.service.desk import Desk, add_missing, enrolled, find_race, find_racer, must_be, times_of
+from league.service.invites import check_invited
 from league.service.races import needed_reason
 from league.service.season_record import check_may_race
-from league.service.submission_view import SubmissionView, race_of, view, with_names
+from league.service.submission_view import (
+    SubmissionView,
+    find_submission,
+    located,
+    places,
+    race_of,
+    view,
+    with_names,
+)
 from league.store import read_archive
 from racer_env.errors import BundleError
 
@@ -35,22 +44,29 @@ if TYPE_CHECKING:
 class Submissions(Desk):
     """The submissions of a league."""
 
-    def submit(self, file: Path, race: str | None, racer: str) -> SubmissionView:
+    def submit(self, file: Path, race: str | None, racer: str, invite: str | None = None) -> SubmissionView:
         """Check a bundle, keep it and put it in the queue.
+
+        Args:
+            file: the bundle.
+            race: its name; None: the only one.
+            racer: who submits.
+            invite: the code of a private race, which a racer's first submission there needs.
 
         Raises:
             BundleError: the file is not a driver that can race.
-            LeagueError: no such race, it is not open, a bad racer's name, or the racer may submit no more now.
+            LeagueError: no such race, it is not open or not for the racer, a bad name, or no more submissions now.
         """
         racer = racer_name(racer)
         with self.store.database.reading() as session:  # before anything of theirs is read and kept
             known = session.scalar(select(Racer).where(Racer.key == same_name(racer)))
-            self._check_may_submit(session, find_race(session, race), known or Racer(name=racer))
+            self._check_may_submit(session, find_race(session, race), known or Racer(name=racer), invite)
         bundle = self._received(file)
         with self.store.database.writing() as session:
             found = find_race(session, race, lock="read")
-            who = self._taking_part(session, found, racer)
-            self._check_may_submit(session, found, who)
+            who = enrolled(session, racer, self.clock())  # locked, so that limits hold
+            self._check_may_submit(session, found, who, invite)
+            add_missing(session, Participant, race_id=found.id, racer_id=who.id, driven=0)
             add_missing(session, KeptBundle, **bundle)
             submission = Submission(
                 race=found,
@@ -62,7 +78,9 @@ class Submissions(Desk):
             )
             session.add(submission)
             session.flush()
-            return view(submission, _position(session, submission))
+            submission.turn = submission.id if found.settings.format is RaceFormat.LIVE else None
+            session.flush()
+            return located(session, submission)
 
     def withdraw(self, number: int, racer: str | None = None) -> SubmissionView:
         """Take a submission back, of this racer if one is named: what it scored counts no more.
@@ -74,7 +92,7 @@ class Submissions(Desk):
         """
         with self.store.database.writing() as session:
             race_of(session, number)
-            submission = _find(session, number, lock=True)
+            submission = find_submission(session, number, lock=True)
             must_be(submission.race, self.clock(), State.OPEN, to="to withdraw")
             if racer is not None and same_name(racer) != submission.racer.key:
                 raise LeagueError(f"submission {number} is {submission.racer.name}'s, not {racer}'s")
@@ -91,8 +109,7 @@ class Submissions(Desk):
     def one(self, number: int) -> SubmissionView:
         """A submission. Raises `LeagueError` if there is none of this number."""
         with self.store.database.reading() as session:
-            submission = _find(session, number)
-            return view(submission, _position(session, submission))
+            return located(session, find_submission(session, number))
 
     def all(
         self, race: str | None = None, racer: str | None = None, statuses: Sequence[Status] = ()
@@ -106,16 +123,13 @@ class Submissions(Desk):
                 query = query.where(Submission.racer_id == find_racer(session, racer).id)
             if statuses:
                 query = query.where(Submission.status.in_(statuses))
-            queue = session.scalars(
-                select(Submission.id).where(Submission.status == Status.QUEUED).order_by(Submission.id)
-            )
-            positions = {number: position for position, number in enumerate(queue, start=1)}
-            return tuple(view(submission, positions.get(submission.id)) for submission in session.scalars(query))
+            positions, turns = places(session)
+            return tuple(view(one, positions.get(one.id), turns.get(one.id)) for one in session.scalars(query))
 
     def runs(self, number: int) -> tuple[Run, ...]:
         """The runs of a submission with all laps; their seeds are 0 until its race is closed."""
         with self.store.database.reading() as session:
-            state = times_of(_find(session, number).race).state(self.clock())
+            state = times_of(find_submission(session, number).race).state(self.clock())
             result = session.get(Result, number)
             runs = Receipt.parse(result.receipt).runs if result else ()
             return runs if state in (State.CLOSED, State.FINAL) else tuple(replace(run, seed=0) for run in runs)
@@ -127,7 +141,7 @@ class Submissions(Desk):
             LeagueError: it has not, or its race is not closed: a receipt tells the seeds.
         """
         with self.store.database.reading() as session:
-            submission = _find(session, number)
+            submission = find_submission(session, number)
             must_be(
                 submission.race, self.clock(), State.CLOSED, State.FINAL, to="for a receipt, which tells the seeds,"
             )
@@ -146,7 +160,7 @@ class Submissions(Desk):
         from racer_env.replay_file import digest, read  # noqa: PLC0415 (loads the simulator)
 
         with self.store.database.reading() as session:
-            submission, result = _find(session, number), session.get(Result, number)
+            submission, result = find_submission(session, number), session.get(Result, number)
             if result is None:
                 raise LeagueError(f"submission {number} is {submission.status}: only what has driven has a replay")
             receipt, racer = Receipt.parse(result.receipt), submission.racer.name
@@ -165,7 +179,7 @@ class Submissions(Desk):
         reason = needed_reason(reason)
         with self.store.database.writing() as session:
             race_of(session, number)
-            submission = _find(session, number, lock=True)
+            submission = find_submission(session, number, lock=True)
             self._must_not_be_final(submission.race)
             submission.disqualified = reason
             return self._judged(session, submission, "disqualify", reason)
@@ -175,7 +189,7 @@ class Submissions(Desk):
         reason = needed_reason(reason)
         with self.store.database.writing() as session:
             race_of(session, number)
-            submission = _find(session, number, lock=True)
+            submission = find_submission(session, number, lock=True)
             self._must_not_be_final(submission.race)
             if submission.disqualified is None:
                 raise LeagueError(f"submission {number} is not disqualified")
@@ -191,7 +205,10 @@ class Submissions(Desk):
         self._admit(racer, race, "readmit racer", needed_reason(reason), stays=True)
 
     def retry(self) -> int:
-        """Queue again what the organiser's side failed on, in races that are not final or cancelled; how many."""
+        """Queue again what the organiser's side failed on, in races that are not final or cancelled; how many.
+
+        What is of a live race is back in its running order.
+        """
         with self.store.database.writing() as session:
             undecided = select(Race.id).where(Race.final_at.is_(None), Race.cancelled_at.is_(None)).order_by(Race.id)
             races = session.scalars(undecided.with_for_update(read=True)).all()
@@ -199,7 +216,7 @@ class Submissions(Desk):
             failed = session.scalars(with_names(query).with_for_update(of=Submission)).all()
             for submission in failed:
                 submission.status, submission.reason, submission.attempts = Status.QUEUED, None, 0
-                submission.started_at = submission.finished_at = None
+                submission.started_at = submission.finished_at = submission.released_at = None
                 self.note(
                     session, "retry", race=submission.race.name, racer=submission.racer.name, submission=submission.id
                 )
@@ -231,19 +248,15 @@ class Submissions(Desk):
             row = session.execute(select(*columns).where(which)).mappings().first()
         return dict(row) if row and self.store.bundle_path(row["sha256"]).exists() else None
 
-    def _taking_part(self, session: Session, race: Race, name: str) -> Racer:
-        """The racer of this name as a participant of a race, new if need be; locked, so that limits hold."""
-        racer = enrolled(session, name, self.clock())
-        add_missing(session, Participant, race_id=race.id, racer_id=racer.id, driven=0)
-        return racer
-
-    def _check_may_submit(self, session: Session, race: Race, racer: Racer) -> None:
+    def _check_may_submit(self, session: Session, race: Race, racer: Racer, invite: str | None) -> None:
         """Raise `LeagueError` if a racer, who may be unknown yet, may not submit to a race now."""
         must_be(race, self.clock(), State.OPEN, to="to submit")
-        part = (Participant.race_id == race.id, Participant.racer_id == racer.id)
-        removed = session.scalar(select(Participant.removed).where(*part))
-        if removed is not None:
-            raise LeagueError(f"racer {racer.name!r} was removed from {race.name!r}: {removed}")
+        theirs = (Participant.race_id == race.id, Participant.racer_id == racer.id)
+        part = session.scalar(select(Participant).where(*theirs))
+        if part is None:
+            check_invited(race, racer, invite)
+        elif part.removed is not None:
+            raise LeagueError(f"racer {racer.name!r} was removed from {race.name!r}: {part.removed}")
         check_may_race(session, race, racer, self.clock())
         self._check_allowance(session, race, racer)
 
@@ -277,7 +290,7 @@ class Submissions(Desk):
         self.note(session, action, reason, submission=submission.id, **names)
         session.flush()
         recount(session, submission.race_id, submission.racer_id)
-        return view(submission, _position(session, submission))
+        return located(session, submission)
 
     def _admit(self, racer: str, race: str | None, action: str, reason: str, *, stays: bool) -> None:
         with self.store.database.writing() as session:
@@ -289,22 +302,6 @@ class Submissions(Desk):
                 raise LeagueError(f"{who.name!r} is {state} of {found.name!r}")
             part.removed = None if stays else reason
             self.note(session, action, reason, race=found.name, racer=who.name)
-
-
-def _find(session: Session, number: int, *, lock: bool = False) -> Submission:
-    query = with_names(select(Submission).where(Submission.id == number))
-    found = session.scalar(query.with_for_update(of=Submission) if lock else query)
-    if found is None:
-        raise LeagueError(f"there is no submission {number}")
-    return found
-
-
-def _position(session: Session, submission: Submission) -> int | None:
-    """The place in the queue."""
-    if submission.status != Status.QUEUED:
-        return None
-    before = select(func.count()).select_from(Submission).where(Submission.status == Status.QUEUED)
-    return session.scalars(before.where(Submission.id <= submission.id)).one()
 
 
 def _first_of_another(session: Session, sha256: str, racer: Racer) -> int | None:

@@ -136,9 +136,7 @@ class CameraReader:
         if view.bodies.shape[1] > 1:
             self._draw(view, which, pictures, places)
         if self.jpeg is not None:
-            for place in places:
-                picture = pictures[place]
-                picture[:] = through_jpeg(picture.squeeze(), self.jpeg).reshape(picture.shape)
+            through_jpeg(pictures, places, np.full(len(places), self.jpeg))
         if not in_place:
             out[which] = pictures
 

@@ -66,17 +66,26 @@ def paint(layout: Layout, shades: Sequence[int]) -> Ground:
         image = image.reduce(2)
         levels.append(np.asarray(image))
     return Ground(
-        texels=np.concatenate([_packed(level).ravel() for level in levels]),
+        texels=np.concatenate([packed(widened(level)).ravel() for level in levels]),
         first=np.cumsum([0, *(level.size for level in levels[:-1])]).astype(np.int64),
         size=np.array([level.shape for level in levels], np.int64),
     )
 
 
-def _packed(level: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
-    """Put each texel (r, c) and its neighbours to the right and above into one number, so that one look gets all."""
-    wide = np.pad(level, ((0, 1), (0, 1)), mode="edge").astype(np.uint32)
-    packed = wide[:-1, :-1] | wide[:-1, 1:] << 8 | wide[1:, :-1] << 16 | wide[1:, 1:] << 24
-    return packed.astype(np.uint32, copy=False)
+def packed(wide: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
+    """Put each texel (r, c) and its neighbours to the right and above into one number, so that one look gets all.
+
+    Args:
+        wide: (r + 1, c + 1), as the last row and column have neighbours, too.
+    """
+    pairs = wide[:, :-1].astype(np.uint16) | wide[:, 1:].astype(np.uint16) << 8
+    fours = pairs[:-1].astype(np.uint32) | pairs[1:].astype(np.uint32) << 16
+    return fours.astype(np.uint32, copy=False)
+
+
+def widened(level: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A level (r, c) that goes on as it ends, by a row and a column."""
+    return np.pad(level, ((0, 1), (0, 1)), mode="edge")
 
 
 def _draw(track: Track, size: tuple[int, int], origin: Floats, scale: float) -> Image.Image:

@@ -31,7 +31,6 @@ from racer_env.track import Track
 Values = npt.NDArray[Any]
 Range = tuple[float, float]  #: least and most; drawn from evenly, once in an episode
 
-_TALLEST = 65_000  #: rows of pixels of a JPEG
 _BITS, _PER_HASH = 12, 5  #: a hash of 64 bits holds five places in a table of 4096 normal numbers
 
 
@@ -140,14 +139,17 @@ def _drawn(stream: int, salt: int, least_and_most: Range) -> float:
 
 @kernel
 def _relight(out: Values, which: Ints, streams: Streams, salt: int, brightness: Range, contrast: Range) -> None:
+    becomes = np.empty(256, np.uint8)
     for i in which:
         row, stream = out[i], fork(streams[i], salt)
         more, times = (
             between(stream, 0, 0, brightness[0], brightness[1]),
             between(stream, 0, 1, contrast[0], contrast[1]),
         )
+        for shade in range(len(becomes)):
+            becomes[shade] = int(min(max(127.5 + times * (shade - 127.5) + more + 0.5, 0.0), 255.0))
         for k in range(row.size):
-            row[k] = int(min(max(127.5 + times * (row[k] - 127.5) + more + 0.5, 0.0), 255.0))
+            row[k] = becomes[row[k]]
 
 
 @dataclass(frozen=True)
@@ -236,31 +238,12 @@ class Compressed(Wrapper):
 
     def on(self, track: Track) -> Reader:
         """Mount it for a track."""
+        from racer_env.sensors.jpeg import through_jpeg  # noqa: PLC0415 (pillow only where it is used)
+
         salt = salt_of(self.use)
 
         def alter(view: View, which: Ints, out: Values) -> None:
             drawn = np.array([round(_drawn(view.streams[i], salt, self.quality)) for i in which])
-            for quality in np.unique(drawn).tolist():
-                for some in np.array_split(which[drawn == quality], 1 + which.size * out.shape[1] // _TALLEST):
-                    out[some] = _compressed(out[some], quality)
+            through_jpeg(out, which, drawn)
 
         return AlteringReader(self.sensor.on(track), alter)
-
-
-def _compressed(pictures: Values, quality: int) -> Values:
-    """Pass pictures (k, h, w, c) through JPEG: in colour if they have three channels, else each channel alone.
-
-    JPEG keeps grey in blocks of eight rows that know nothing of each other, so that pictures of such a height are
-    packed one above the other, which is three times faster and gives the same.
-    """
-    from racer_env.sensors.jpeg import through_jpeg  # noqa: PLC0415 (pillow only where it is used)
-
-    _, height, width, channels = pictures.shape
-    if channels != 3 and height % 8 == 0:
-        tall = [through_jpeg(pictures[..., k].reshape(-1, width), quality) for k in range(channels)]
-        return np.stack(tall, axis=-1).reshape(pictures.shape)
-    out = np.empty_like(pictures)
-    for picture, packed in zip(pictures, out, strict=True):
-        for part in [slice(3)] if channels == 3 else range(channels):
-            packed[..., part] = through_jpeg(picture[..., part], quality)
-    return out

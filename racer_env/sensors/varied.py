@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,9 @@ from gymnasium import spaces
 from racer_env.kernel import Floats, Ints, kernel
 from racer_env.randomisation import Randomisation, Range
 from racer_env.randomness import Streams, below, between, fork, salt_of
-from racer_env.sensors import Memory, Reader, Sensor, View, memory_of
+from racer_env.sensors import Reader, Sensor, View
 from racer_env.sensors.camera import Camera, CameraReader, Colour, Palette, Sunlight
+from racer_env.sensors.ground import packed, widened
 from racer_env.sensors.imperfections import AlteringReader, Blurred, Compressed, Noisy, Relit, Values, Wrapper
 from racer_env.sensors.picture import Scene
 from racer_env.sensors.stereo import Stereo, StereoReader
@@ -184,22 +185,31 @@ def _choose(streams: Streams, count: int, out: Ints) -> None:
         out[j] = below(fork(streams[j], _SALT), 0, 0, count)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VariedReader:
-    """Cameras on a track, of which every car has one."""
+    """Cameras on a track, of which every car has one; what no car has had is neither painted nor worked out."""
 
-    readers: tuple[Reader, ...]
-
-    def memory(self, n: int) -> Memory:
-        """What any of them remembers; they are of one kind."""
-        return memory_of(self.readers[0], n)
+    varied: Varied
+    track: Track
+    _mounted: dict[int, Reader] = field(default_factory=dict)
 
     def read(self, view: View, which: Ints, out: Values) -> None:
         """Write the pictures of the cars `which` (k,) into their rows of `out` (n, h, w, c)."""
         chosen = np.empty(len(which), np.int64)
-        _choose(view.streams[which], len(self.readers), chosen)
+        _choose(view.streams[which], len(self.varied.cameras), chosen)
         for number in np.unique(chosen).tolist():
-            self.readers[number].read(view, which[chosen == number], out)
+            self.camera(number).read(view, which[chosen == number], out)
+
+    def camera(self, number: int) -> Reader:
+        """One of the cameras, mounted."""
+        if number not in self._mounted:
+            self._mounted[number] = _mounted(self.varied.cameras[number], self._painted)
+        return self._mounted[number]
+
+    @cached_property
+    def _painted(self) -> CameraReader:
+        """A camera for which the floor has been painted, which all share."""
+        return self.varied.painted(self.track)
 
 
 @dataclass(frozen=True)
@@ -220,13 +230,17 @@ class Varied:
         return self.cameras[0].space()
 
     def on(self, track: Track) -> Reader:
-        """Mount all for a track, whose floor is painted once."""
+        """Mount them for a track, each when it is first needed."""
+        return VariedReader(self, track)
+
+    def painted(self, track: Track) -> CameraReader:
+        """Paint a track's floor, with its pattern, and mount the first camera for it."""
         first = self.cameras[0].left if isinstance(self.cameras[0], Stereo) else self.cameras[0]
         painted = first.on(track)
-        if self.texture:
-            tile = pattern(self.texture, np.random.default_rng((self.world, salt_of("pattern"))))
-            painted = replace(painted, scenes=tuple(with_pattern(scene, tile) for scene in painted.scenes))
-        return VariedReader(tuple(_mounted(camera, painted) for camera in self.cameras))
+        if not self.texture:
+            return painted
+        tile = pattern(self.texture, np.random.default_rng((self.world, salt_of("pattern"))))
+        return replace(painted, scenes=tuple(with_pattern(scene, tile) for scene in painted.scenes))
 
 
 def _mounted(camera: Camera | Stereo, painted: CameraReader) -> Reader:
@@ -248,12 +262,13 @@ def pattern(deviation: float, rng: np.random.Generator) -> Floats:
 
 def with_pattern(scene: Scene, tile: Floats) -> Scene:
     """Lay a pattern on the floor of a scene, on all its levels."""
-    texels = scene.texels.copy()
+    texels = np.empty_like(scene.texels)
     for first, (rows, columns) in zip(scene.first, scene.size, strict=True):
-        corners = texels[first : first + rows * columns].view(np.uint8).reshape(rows, columns, 4)
-        shifted = np.stack([np.roll(tile, (-up, -right), (0, 1)) for up in (0, 1) for right in (0, 1)], axis=2)
-        laid = np.tile(np.round(shifted).astype(np.int16), (-(-rows // len(tile)), -(-columns // len(tile)), 1))
-        corners[:] = np.clip(corners + laid[:rows, :columns], 0, 255)
+        place = slice(first, first + rows * columns)
+        wide = widened((scene.texels[place] & 255).astype(np.uint8).reshape(rows, columns))
+        times = (rows // len(tile) + 1, columns // len(tile) + 1)
+        laid = wide + np.tile(np.round(tile).astype(np.int16), times)[: rows + 1, : columns + 1]
+        texels[place] = packed(np.clip(laid, 0, 255).astype(np.uint8)).ravel()
         tile = tile.reshape(len(tile) // 2, 2, -1, 2).mean(axis=(1, 3))
     return scene._replace(texels=texels)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from alembic.script import ScriptDirectory
 from league.database import Database, _migrations
 from league.errors import LeagueError, UnreachableError
 from league.migrations import NEWEST
-from league.models import Table
+from league.models import Status, Table
 from league.races import RaceSettings
 from league.service import League
 from league.store import Store
+from tests.league.conftest import drain, laps
 from tests.league.databases import emptied
 
 
@@ -45,15 +47,28 @@ def test_every_step_can_be_undone_and_done_again(database: str, tmp_path: Path) 
     bare.close()
 
 
-def test_a_league_of_an_earlier_step_keeps_its_races_when_it_is_upgraded(league: League) -> None:
+@pytest.mark.parametrize("step", ["0001", "0002"])
+def test_a_league_of_an_earlier_step_keeps_its_races_when_it_is_upgraded(
+    league: League, bundle: Callable[[int], Path], step: str
+) -> None:
+    for number, racer in enumerate(("Ann", "Bob")):
+        league.submissions.submit(bundle(number), None, racer)
+    drain(league, laps(9000))
+    league.submissions.submit(bundle(2), None, "Cy")
+    before = (league.races.all(), league.submissions.all(), league.boards.standings(), league.boards.audit())
     with league.store.database.writing() as session:
         config = _migrations()
         config.attributes["connection"] = session.connection()
-        command.downgrade(config, "0001")
-    with pytest.raises(LeagueError, match=r"is at revision 0001, .*: racer league upgrade"):
+        command.downgrade(config, step)
+    with pytest.raises(LeagueError, match=rf"is at revision {step}, .*: racer league upgrade"):
         League(league.store.folder)
     Store.upgraded(league.store.folder).database.close()
-    assert [race.name for race in league.races.all()] == ["community"]
+    assert (league.races.all(), league.submissions.all(), league.boards.standings(), league.boards.audit()) == before
+    with pytest.raises(LeagueError, match="a result cannot be changed"), league.store.database.writing() as session:
+        session.execute(sa.text("UPDATE results SET receipt = '{}'"))
+    with pytest.raises(LeagueError, match="one result, ever"), league.store.database.writing() as session:
+        session.execute(sa.text("UPDATE submissions SET score_ms = 1 WHERE id = 1"))
+    assert [s.status for s in drain(league, laps(8000))] == [Status.SCORED]
     assert league.seasons.all() == ()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from league.models import Status
-from league.races import RaceSettings
+from league.races import RaceFormat, RaceSettings
 from league.service import League
 
 MakeBundle = Callable[[int], Path]
@@ -55,6 +55,25 @@ for bundle in sys.argv[2:]:
 """
 
 
+#: The organiser of a live race, who launches all that wait.
+LIVE = """
+import sys, time
+from datetime import timedelta
+from pathlib import Path
+from league.live_day import race_live
+from league.service import League
+from tests.league.conftest import Here, driven, laps
+
+def evaluate(job):
+    time.sleep(float(sys.argv[2]))
+    return driven(laps(8000 + int(job.file_name[:3], 16)))(job)
+
+league = League(Path(sys.argv[1]), lease=timedelta(seconds=1))
+for event in race_live(league, "finale", engine=Here(evaluate), everyone=True):
+    print(event.submission.id, event.started, flush=True)
+"""
+
+
 def process(script: str, *words: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", script, *map(str, words)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -83,6 +102,23 @@ def test_a_submission_left_by_a_killed_worker_is_driven_by_another(league: Leagu
     assert [s.status for s in league.submissions.all()] == [Status.RUNNING, *[Status.QUEUED] * 3]
     finish(league)
     assert [(s.status, s.attempts) for s in league.submissions.all()] == [(Status.SCORED, 2), *[(Status.SCORED, 1)] * 3]
+
+
+def test_what_was_on_the_track_when_its_organiser_was_killed_is_driven_next(league: League, bundle: MakeBundle) -> None:
+    league.races.create("finale", RaceSettings(runs=1, format=RaceFormat.LIVE))
+    league.races.open("finale")
+    for i in range(3):
+        league.submissions.submit(bundle(i), "finale", f"racer {i}")
+    league.live.order("finale", [3, 1])
+    with process(LIVE, league.store.folder, 60.0) as organiser:
+        assert organiser.stdout
+        assert organiser.stdout.readline() == "3 True\n"
+        organiser.kill()
+    assert [s.id for s in league.live.show("finale").on_track] == [3]
+    with process(LIVE, league.store.folder, 0.0) as organiser:
+        said = organiser.communicate()[0].splitlines()
+    assert [line for line in said if "False" in line] == ["3 False", "1 False", "2 False"]
+    assert [(s.status, s.attempts) for s in league.submissions.all()] == [(Status.SCORED, n) for n in (1, 1, 2)]
 
 
 @pytest.mark.slow

@@ -81,6 +81,22 @@ def test_a_race_goes_from_draft_to_final() -> None:
     ]
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_private_race_is_entered_with_the_code_that_its_organiser_gives_away(bundle: MakeBundle) -> None:
+    assert "its invite code: racer league invite 'class'" in shown("create", "class", "--set", "private=true")
+    assert "class (OPEN, private): oval" in (shown("open", "class"), shown("show", "class"))[1]
+    code = shown("invite", "class").splitlines()[0]
+    here = ("submit", bundle(1), "--race", "class", "--racer", "Ann")
+    assert "needs its invite code, --invite CODE" in str(refused(*here))
+    assert "submission 1: Ann in class" in shown(*here, "--invite", code)
+    assert shown("invite", "class", "--reset").splitlines()[0] != code
+    assert shown("invite", "class", "--code", "-7-b").startswith("-7-b\n")
+    assert "submission 2: Bob in class" in shown(*here[:-1], "Bob", "--invite", "-7-b")
+    assert "is not private" in str(refused("invite", "community"))
+    assert "not 'room 7'" in str(refused("invite", "class", "--code", "room 7"))
+    assert racer_league("invite", "class", "--code", "b", "--reset").exit_code == 2
+
+
 @pytest.mark.usefixtures("raced")
 def test_who_is_disqualified_or_removed_is_off_the_board_and_in_the_log() -> None:
     shown("disqualify", 2, "--reason", "borrowed")

@@ -12,21 +12,27 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from league.cli import app
+from league.confinement import Limits
 from league.errors import LeagueError
 from league.evaluation import Job, Run, evaluate, runs_of
 from league.models import Status
-from league.presets import PRESETS
+from league.presets import OPEN_2021, PRESETS
 from league.races import RaceSettings
 from league.rules import Ranking, median_run
 from league.service import League
 from league.workers import Local, work
+from racer_env.car import DiscreteActions
+from racer_env.dynamics import CONTROL_RATE
+from racer_env.graph import MAX_WORK
 from racer_env.replay_file import digest
 from racer_env.track import find_track
+from tests.league.conftest import PIXELS, write_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = "import sys; from racer_env.cli import main; sys.argv[0] = 'racer'; main()"
@@ -123,6 +129,30 @@ def test_a_driver_gets_the_same_steps_in_every_process_and_however_many_work(
         seen.append([league.submissions.runs(number) for number in (1, 2, 3)])
     assert seen[0] == seen[1]
     assert len({run.trace_sha256 for runs in seen[0] for run in runs}) == 9
+
+
+def test_a_driver_that_never_arrives_is_stopped_by_the_race_and_not_by_the_processor(tmp_path: Path) -> None:
+    crawl = DiscreteActions((-30.0, 0.0, 30.0), (0.1, 0.1, 0.1))
+    left = np.zeros((PIXELS, 3), np.float32)
+    left[:, 2] = 1.0
+    circling = write_bundle(tmp_path / "circling.tar.gz", left, crawl)
+    settings = replace(OPEN_2021, laps=1, minimum_laps=1, runs=2)
+    first, second = drive(circling, settings, 1, 2)
+    (lap,) = first.laps
+    assert (lap.status, lap.valid, round(lap.time_ms / 1000)) == ("time_up", False, settings.ends_after)
+    assert lap.off_track_count > settings.runs
+    assert (replace(first, seed=2), first) == (second, *drive(circling, settings, 1))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_slowest_network_ends_within_the_limits_on_a_machine_four_times_as_slow(preset: str) -> None:
+    settings = PRESETS[preset]
+    job = Job(b"", "", settings, find_track(settings.track).route, tuple(range(settings.runs)))
+    pictures = job.simulated * CONTROL_RATE
+    limits = Limits().driving(job.simulated)
+    assert limits.cpu_seconds > 4 * pictures * (MAX_WORK * 0.16e-9)
+    assert limits.wall_seconds == 3 * limits.cpu_seconds
+    assert limits.driving(job.simulated) == limits
 
 
 @pytest.mark.slow

@@ -166,7 +166,7 @@ def test_whatever_a_file_says_is_a_race_or_a_sentence(raw: dict[str, object]) ->
 def test_every_preset_is_a_race_that_the_simulator_drives(name: str) -> None:
     check_drivable(PRESETS[name])
     race, settings = simulator_race(PRESETS[name]), PRESETS[name]
-    assert (race.laps, race.resets, race.time_limit) == (settings.laps, settings.resets, settings.time_limit)
+    assert (race.laps, race.resets, race.time_limit) == (settings.laps, settings.resets, settings.ends_after)
     assert (race.obstacles is not None) == (settings.race_type is RaceType.OBJECT_AVOIDANCE)
     assert (race.bots is not None) == (settings.race_type is RaceType.HEAD_TO_BOT)
 
@@ -187,12 +187,13 @@ def test_the_presets_are_what_the_leagues_raced() -> None:
         "community": ("best_lap", 1, 3, 3.0, 5.0, None),
     }
     assert LIVE_FINALE.time_limit == 180.0
+    assert [name for name, p in PRESETS.items() if p.format is RaceFormat.LIVE] == ["live_finale"]
 
 
 def test_every_setting_reaches_the_simulator() -> None:
     race = simulator_race(replace(FULL, format=RaceFormat.CLASSIC))
     assert (race.laps, race.continuous, race.clock, race.resets, race.mercy_resets) == (5, True, "frame", 0, 3)
-    assert (race.off_track_penalty, race.collision_penalty, race.time_limit) == (1.5, 0.0, None)
+    assert (race.off_track_penalty, race.collision_penalty, race.time_limit) == (1.5, 0.0, FULL.ends_after)
     assert (race.reversed_penalty, race.immobilized_penalty) == (2.0, 1.0)
     assert race.obstacles is not None
     assert (len(race.obstacles), race.obstacles.shape) == (2, "amazon_box_obstacle")

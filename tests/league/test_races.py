@@ -9,9 +9,20 @@ from typing import Any
 import pytest
 
 from league.errors import LeagueError
-from league.races import RaceSettings, RaceType, default_minimum_laps, race_name, racer_name, ranking_of, same_name
+from league.races import (
+    LONGEST_EPISODE,
+    RaceSettings,
+    RaceType,
+    default_minimum_laps,
+    race_name,
+    racer_name,
+    ranking_of,
+    same_name,
+)
 from league.rules import Ranking
 from league.traffic import BotCars, Boxes
+from racer_env.dynamics import CONTROL_RATE
+from racer_env.race import EVALUATION
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -135,6 +146,19 @@ def test_the_default_minimum_makes_a_race_of_every_ranking(ranking: Ranking) -> 
 def test_an_unknown_ranking_is_answered_with_the_nearest() -> None:
     with pytest.raises(LeagueError, match="did you mean 'best_lap'"):
         ranking_of("bestlap")
+
+
+def test_a_race_without_a_time_limit_ends_after_five_simulated_minutes_for_each_lap() -> None:
+    endless = RaceSettings(time_limit=None)
+    assert (endless.ends_after, endless.longest_run) == (900.0, 900.0)
+    assert replace(endless, flying_start=True).ends_after == 1200.0
+    assert (replace(endless, continuous=False).ends_after, replace(endless, continuous=False).longest_run) == (
+        300.0,
+        900.0,
+    )
+    assert (RaceSettings().ends_after, replace(RaceSettings(), continuous=False).longest_run) == (180.0, 540.0)
+    assert replace(endless, time_limit=1e9).longest_run == LONGEST_EPISODE == EVALUATION.max_steps / CONTROL_RATE
+    assert replace(endless, laps=20, flying_start=True).ends_after < LONGEST_EPISODE
 
 
 @pytest.mark.parametrize("name", ["Ann", "ann b", "a-1.b_2", "번개 23", "x" * 64])

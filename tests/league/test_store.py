@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -208,37 +206,3 @@ def test_a_bundle_or_track_that_was_changed_is_noticed(tmp_path: Path, bundle: C
     track.write_bytes(track.read_bytes().replace(b"\x3f", b"\x40"))
     with pytest.raises(LeagueError, match=r"has been changed|cannot be read"):
         league.store.route(track.stem)
-
-
-def test_what_a_killed_process_left_is_tidied_up_after_a_while(tmp_path: Path) -> None:
-    league = League.create(tmp_path / "league", RaceSettings())
-    old, new = (tmp_path / "league" / "bundles" / name for name in (".old", ".new"))
-    for file in (old, new):
-        file.write_bytes(b"half")
-    os.utime(old, (0, 0))
-    league.store.tidy()
-    assert (old.exists(), new.exists()) == (False, True)
-
-
-def test_a_database_that_a_killed_process_left_is_tidied_up_and_nothing_of_others(tmp_path: Path) -> None:
-    made = Store.create(tmp_path)
-    for name in (f".{'0f' * 16}.db", f".{'0f' * 16}-wal", ".gitignore"):
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (0, 0))
-    made.tidy()
-    assert [file.name for file in tmp_path.glob(".*")] == [".gitignore"]
-
-
-def test_a_bundle_that_was_kept_but_not_submitted_is_tidied_up_after_a_day(
-    tmp_path: Path, bundle: Callable[[int], Path]
-) -> None:
-    league = League.create(tmp_path / "league", RaceSettings())
-    submitted = league.submissions.submit(bundle(1), None, "Ann").bundle_sha256
-    for name in ("old", "new", "again"):
-        league.store.keep(b"a driver", name)
-    for name, age in ((submitted, 90_000), ("old", 90_000), ("new", 80_000), ("again", 90_000)):
-        os.utime(league.store.bundle_path(name), (time.time() - age,) * 2)
-    league.store.keep(b"a driver", "again")  # its submission is on its way
-    league.store.tidy()
-    left = {name for name in (submitted, "old", "new", "again") if league.store.bundle_path(name).exists()}
-    assert left == {submitted, "new", "again"}

@@ -120,6 +120,37 @@ def test_a_graph_for_one_frame_drives_many() -> None:
     assert torch.equal(module({"x": frames}), frames.reshape(3, 4))
 
 
+def squared(times: int) -> Graph:
+    """A graph whose work grows with a power of the number of frames, and which answers with the frames."""
+    steps = [Node("column", "Reshape", ("x", "down")), Node("row", "Reshape", ("x", "right"))]
+    steps += [Node("m0", "MatMul", ("column", "row"))]
+    for i in range(1, times):
+        steps += [Node(f"c{i}", "Reshape", (f"m{i - 1}", "down")), Node(f"r{i}", "Reshape", (f"m{i - 1}", "right"))]
+        steps += [Node(f"m{i}", "MatMul", (f"c{i}", f"r{i}"))]
+    steps += [Node("all", "Prod", (f"m{times - 1}", "axes")), Node("y", "Mul", ("x", "all"))]
+    values = {"down": [-1, 1], "right": [1, -1], "axes": [0, 1]}
+    constants = [Node(name, "Const", (), {"value": np.array(value, np.int32)}) for name, value in values.items()]
+    x = Node("x", "Placeholder", (), {"dtype": DType.FLOAT, "shape": Shape((-1, 1))})
+    return Graph((x, *constants, *steps))
+
+
+def test_work_that_grows_with_the_number_of_frames_is_refused_when_it_is_too_much() -> None:
+    graph = squared(4)
+    assert execute(graph, {"x": np.ones((2, 1), np.float32)}, "y").shape == (2, 1)
+    module = module_of(graph)
+    assert module({"x": torch.ones(2, 1)}).shape == (2, 1)
+    with pytest.raises(BundleError, match=r"^node 'm3' \(MatMul\): .* more than \d+ numbers at a time"):
+        module({"x": torch.ones(5, 1)})
+
+
+def test_a_network_of_tiny_weights_is_no_slower_and_numbers_stay_as_they_were() -> None:
+    weight = np.full((2, 19200), 1e-40, np.float32)
+    driver = NetworkDriver(Bundle(BOX, linear(weight, "identity"), "racer"))
+    picture = np.full((1, 120, 160, 1), 255, np.uint8)
+    assert driver.policy({CAMERA: picture}).tolist() == [[0.0, 0.0]]
+    assert (torch.tensor(1e-40) * 0.5).item() > 0.0
+
+
 DISCRETE = ModelMetadata(DiscreteActions((-30.0, -15.0, 0.0, 15.0, 30.0), (1.0, 1.5, 2.0, 1.5, 1.0)))
 BOX = ModelMetadata(ContinuousActions((-30.0, 30.0), (1.0, 4.0)))
 

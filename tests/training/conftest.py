@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from typer.testing import CliRunner, Result
@@ -15,10 +18,13 @@ from racer_env.car import ContinuousActions, DiscreteActions
 from racer_env.cli import app
 from racer_env.errors import RacerError
 from racer_env.metadata import ModelMetadata
+from racer_env.race import EVALUATION
+from racer_env.simulator import Observations
+from training import evaluation
 from training.networks import DriverPolicy
 from training.run_folder import RunFolder
 from training.start import started
-from training.trainer import Trainer
+from training.trainer import Stop, Trainer
 
 MakeModel = Callable[..., Path]
 
@@ -144,3 +150,34 @@ def cluster() -> Iterator[None]:
 
     with connected(cpus=2):
         yield
+
+
+RECORDED_PER_FILE = 3  #: episodes in a simtrace file of `recorded`
+
+
+class Follower:
+    """Steers at a point of the centre line 0.6 m ahead, as far as three actions let it."""
+
+    def act(self, observations: Observations) -> npt.NDArray[Any]:
+        left = observations["STATE"][:, 9]
+        return np.where(left > 0.02, 2, np.where(left < -0.02, 0, 1))
+
+
+def recorded_run(folder: Path, steps: int, **kwargs: Any) -> RunFolder:
+    model = write_model(folder / "model", num_episodes_between_training=RECORDED_PER_FILE, **kwargs)
+    trainer = Trainer(started(model, "oval", folder / "run", cars=4)[0])
+    trainer.settings = trainer.settings.model_copy(update={"evaluate_every": 1})
+    trainer.train(Stop(steps=steps))
+    assert trainer.course.episodes > RECORDED_PER_FILE
+    return trainer.run
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run that hardly learned anything, and two flying laps of a driver that did."""
+    run = recorded_run(tmp_path_factory.mktemp("recorded"), steps=512)
+    contender = evaluation.Contender(Follower(), run.model.metadata)
+    drive = evaluation.drive(contender, run.track, replace(EVALUATION, laps=2))
+    assert [lap.complete for lap in drive.result.laps] == [True, True]
+    evaluation.keep(run, drive)
+    return run

@@ -3,66 +3,31 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
-import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from typer.testing import Result
 
 from racer_env import trace
 from racer_env.obstacles import Bots, Obstacles
-from racer_env.race import EVALUATION, TIME_TRIAL, Race
-from racer_env.simulator import Observations
-from tests.training.conftest import CONTINUOUS, write_model
+from racer_env.race import TIME_TRIAL, Race
+from tests.training.conftest import CONTINUOUS, RECORDED_PER_FILE, recorded_run, write_model
+from tests.training.log_guru import imported
 from training import evaluation
 from training.log_export import LAYOUTS, export, export_text
 from training.log_text import training_log
 from training.records import read_metrics
 from training.run_folder import RunFolder
 from training.start import started
-from training.trainer import Stop, Trainer
 
 Shown = Callable[..., str]
-PER_FILE = 3
-
-
-class Follower:
-    """Steers at a point of the centre line 0.6 m ahead, as far as three actions let it."""
-
-    def act(self, observations: Observations) -> npt.NDArray[Any]:
-        left = observations["STATE"][:, 9]
-        return np.where(left > 0.02, 2, np.where(left < -0.02, 0, 1))
-
-
-def trained(folder: Path, steps: int, **kwargs: Any) -> RunFolder:
-    model = write_model(folder / "model", num_episodes_between_training=PER_FILE, **kwargs)
-    trainer = Trainer(started(model, "oval", folder / "run", cars=4)[0])
-    trainer.settings = trainer.settings.model_copy(update={"evaluate_every": 1})
-    trainer.train(Stop(steps=steps))
-    assert trainer.course.episodes > PER_FILE
-    return trainer.run
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """A run that hardly learned anything, and two flying laps of a driver that did."""
-    run = trained(tmp_path_factory.mktemp("recorded"), steps=512)
-    contender = evaluation.Contender(Follower(), run.model.metadata)
-    drive = evaluation.drive(contender, run.track, replace(EVALUATION, laps=2))
-    assert [lap.complete for lap in drive.result.laps] == [True, True]
-    evaluation.keep(run, drive)
-    return run
 
 
 @pytest.fixture
@@ -77,69 +42,6 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def rows(file: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(file.read_text().splitlines()))
-
-
-@dataclass
-class Imported:
-    """What deepracer-log-guru takes from a log; its ``src/log/parse.py`` and ``log.py`` in our words."""
-
-    date: str = ""
-    model: str = ""
-    world: dict[str, Any] = field(default_factory=dict)
-    parameters: dict[str, str] = field(default_factory=dict)
-    hyperparameters: dict[str, str] = field(default_factory=dict)
-    sensors: list[str] = field(default_factory=list)
-    agent: str = ""
-    actions: Any = None
-    episodes: list[list[list[str]]] = field(default_factory=lambda: [[]])
-    evaluations: list[tuple[int, list[float], list[float]]] = field(default_factory=list)
-
-    def introduce(self, line: str) -> None:
-        if "passing arg to libvncserver" in line:
-            self.date = line[:10]
-        elif line.startswith("{'") and "JOB_TYPE" in line and "WORLD_NAME" in line:
-            self.world = json.loads(line.replace("'", '"'))
-        elif found := re.match(r" \* /(\w+): (.*)\n", line):
-            self.parameters[found[1]] = found[2]
-        elif line.startswith("Successfully downloaded model metadata from model-metadata/"):
-            self.model = line.split("/")[1]
-        elif line.startswith("Sensor list ['"):
-            self.agent, self.sensors = line, json.loads(line[12 : line.index("]") + 1].replace("'", '"'))
-        elif line.startswith("Action space from file: "):
-            assert self.agent, "how actions are read must be known before"
-            self.actions = json.loads(line[24:].replace("'", '"'))
-        elif line.startswith('  "') and ":" in line:
-            key, value = line[3:].split('": ')
-            self.hyperparameters[key] = value.split(",")[0].strip()
-
-    def step(self, line: str) -> None:
-        values = line.removesuffix("\n")[14:].split(",")[:16]
-        assert (int(values[0]), int(values[1])) == (len(self.episodes) - 1, len(self.episodes[-1]) + 1)
-        if "discrete" in self.agent:
-            assert 0 <= int(values[7]) < len(self.actions)
-        self.episodes[-1].append(values)
-        if values[9] == "True":
-            self.episodes.append([])
-
-
-def imported(text: str) -> Imported:
-    """Import a log as log-guru does: what an export must satisfy is asserted on the way."""
-    log, rewards = Imported(), []
-    begin = "## agent: Finished evaluation phase. Success rate = 0.0, Avg Total Reward = "
-    for line in text.splitlines(keepends=True):
-        if line.startswith("SIM_TRACE_LOG"):
-            log.step(line)
-        elif log.episodes == [[]]:
-            log.introduce(line)
-        elif line.startswith(begin):
-            rewards.append(float(line[len(begin) :]))
-        elif line.startswith("[BestModelSelection] Number of evaluations: "):
-            count, listed = int(line[44:].split(" ")[0]), line[:-2].split("[")[2].split(",")
-            assert count == len(listed) == len(rewards)
-            log.evaluations.append((len(log.episodes) - 1, rewards, [float(p) for p in listed]))
-            rewards = []
-    assert log.episodes.pop() == []
-    return log
 
 
 def test_a_log_says_what_was_trained(recorded: RunFolder) -> None:
@@ -183,7 +85,7 @@ def test_evaluations_stand_in_the_log_after_the_episodes_before_them(recorded: R
 
 
 def test_a_log_of_continuous_actions_can_be_imported(tmp_path: Path) -> None:
-    run = trained(tmp_path, steps=1, actions=CONTINUOUS)
+    run = recorded_run(tmp_path, steps=1, actions=CONTINUOUS)
     log = imported("".join(training_log(run)))
     assert "action_space_type continuous" in log.agent
     assert log.actions == {"steering_angle": {"low": -30.0, "high": 30.0}, "speed": {"low": 0.5, "high": 1.5}}
@@ -242,10 +144,10 @@ def test_trials_count_the_episodes_of_a_simtrace_file(recorded: RunFolder) -> No
     """deepracer-utils takes the most trials for the number of episodes in an iteration."""
     training = [row for row in read_metrics(recorded) if row["phase"] == "training"]
     for row in training:
-        file = recorded.path / "training-simtrace" / f"{(row['episode'] - 1) // PER_FILE}-iteration.csv"
+        file = recorded.path / "training-simtrace" / f"{(row['episode'] - 1) // RECORDED_PER_FILE}-iteration.csv"
         first = int(rows(file)[0]["episode"])
         assert row["trial"] == row["episode"] - first
-    assert max(row["trial"] for row in training) == PER_FILE
+    assert max(row["trial"] for row in training) == RECORDED_PER_FILE
 
 
 JOB = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z-deepracerindy-(training|evaluation)-[A-Za-z0-9]{15}"
@@ -281,66 +183,6 @@ def test_an_export_is_the_same_every_time(recorded: RunFolder, tmp_path: Path) -
     for name in ("a", "b"):
         export(recorded, tmp_path / name, "droa")
     assert files(tmp_path / "a") == files(tmp_path / "b")
-
-
-READ = """
-import json, sys, warnings
-warnings.filterwarnings("ignore")
-from deepracer.logs import DeepRacerLog, LogType
-def read(folder, load):
-    log = DeepRacerLog(model_folder=folder)
-    load(log)
-    return len(log.dataframe())
-said = {}
-for name, folder in (word.split("=", 1) for word in sys.argv[1:]):
-    log = DeepRacerLog(model_folder=folder)
-    said[name] = [log.fh.type.name, read(folder, DeepRacerLog.load), read(folder, DeepRacerLog.load_evaluation_trace)]
-    if "DROA" in log.fh.type.name:
-        said["text"] = [read(folder, lambda log: log.load_robomaker_logs(kind))
-                        for kind in (LogType.TRAINING, LogType.EVALUATION)]
-print(json.dumps(said))
-"""
-
-
-@pytest.fixture(scope="module")
-def deepracer_utils() -> None:
-    if importlib.util.find_spec("deepracer") is None:
-        pytest.skip("needs deepracer-utils, which the extra 'analysis' brings")
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("deepracer_utils")
-def test_deepracer_utils_reads_a_run_and_both_layouts(recorded: RunFolder, tmp_path: Path) -> None:
-    for layout in LAYOUTS:
-        export(recorded, tmp_path / layout, layout)
-    folders = {"run": recorded.path, **{layout: tmp_path / layout for layout in LAYOUTS}}
-    words = [f"{name}={folder}" for name, folder in folders.items()]
-    done = subprocess.run([sys.executable, "-c", READ, *words], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    driven = len(trace.read(recorded.path / "training-simtrace"))
-    raced = len(trace.read(next(recorded.path.glob("evaluation-*")) / "evaluation-simtrace"))
-    one_worker, console = "DRFC_MODEL_SINGLE_WORKERS", "DROA_SOLUTION_LOGS"
-    assert json.loads(done.stdout) == {
-        "run": [one_worker, driven, raced],
-        "drfc": [one_worker, driven, raced],
-        "droa": [console, driven, raced],
-        "text": [driven, raced],
-    }
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("deepracer_utils")
-def test_deepracer_utils_analyses_a_run_without_a_failure(recorded: RunFolder, shared: Path, tmp_path: Path) -> None:
-    """In the layout in which it looks at everything, logs included, so that nothing is skipped."""
-    export(recorded, tmp_path / "run", "droa")
-    (tmp_path / "tracks").mkdir()
-    shutil.copyfile(recorded.path / "track.npy", tmp_path / "tracks" / "oval.npy")
-    script, said = shared / "check" / "utils_check.py", tmp_path / "said.json"
-    words = (tmp_path / "run", "--tracks", tmp_path / "tracks", "--require-metadata", "--max-laps", 1, "--json", said)
-    done = subprocess.run([sys.executable, script, *map(str, words)], capture_output=True, text=True, check=False)
-    report = json.loads(said.read_text())
-    assert len(report) > 20
-    assert [entry for entry in report if entry["status"] != "PASS"] == [], done.stdout
 
 
 def test_a_folder_in_the_way_is_replaced_only_when_asked_and_only_an_export(

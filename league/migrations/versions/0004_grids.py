@@ -6,7 +6,7 @@ from alembic import op
 from league.migrations.guards import guard
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 
 GUARDS = (
     ("scratch_stays", "scratches", "UPDATE", "", "who does not start in a heat cannot be changed"),

@@ -288,8 +288,8 @@ def test_a_league_of_the_step_before_keeps_its_brackets_when_it_is_upgraded(leag
     with league.store.database.writing() as session:
         config = _migrations()
         config.attributes["connection"] = session.connection()
-        command.downgrade(config, "0002")
-    with pytest.raises(LeagueError, match="is at revision 0002"):
+        command.downgrade(config, "0003")
+    with pytest.raises(LeagueError, match="is at revision 0003"):
         League(league.store.folder)
     Store.upgraded(league.store.folder).database.close()
     assert league.brackets.all() == before

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from league import workers
 from league.errors import LeagueError, UnreachableError
@@ -18,7 +22,8 @@ from league.models import Status
 from league.races import RaceSettings
 from league.receipts import Receipt
 from league.rules import Lap
-from league.service import League
+from league.service import League, queue
+from league.service.boards import recount
 from league.service.desk import find_race
 from league.service.queue import LEASE, TAKEOVERS, Claim, Queue
 from league.workers import work
@@ -255,6 +260,30 @@ def test_the_driver_gets_the_races_settings_track_and_seeds(league: League, bund
     assert job.seeds == race.seeds
     assert (job.settings.laps, job.settings.track, job.route.shape[1]) == (2, "hairpin", 6)
     assert job.archive == bundle(1).read_bytes()
+
+
+def test_equal_drives_that_are_written_at_the_same_moment_are_flagged(
+    league: League, bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued(league, bundle, "Ann", "Bob")
+    both = threading.Barrier(2)
+
+    def late(session: Session, race: int, racer: int) -> None:
+        with suppress(threading.BrokenBarrierError):
+            both.wait(1.0)  # in both writes everything is done but the end, unless the second one waits for the first
+        recount(session, race, racer)
+
+    monkeypatch.setattr(queue, "recount", late)
+
+    def write(claim: Claim) -> None:
+        other = League(league.store.folder, clock=Clock())
+        other.queue.score(claim, [replace(run, trace_sha256="0f" * 32) for run in runs_for(league, claim, 9000)])
+        other.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, [claimed(league), claimed(league)]))
+    assert both.broken
+    assert [s.copy_of for s in league.submissions.all()] == [None, 1]
 
 
 @pytest.mark.parametrize(

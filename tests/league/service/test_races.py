@@ -13,7 +13,7 @@ import tracks
 from league.errors import LeagueError
 from league.lifecycle import State
 from league.models import Status
-from league.races import RaceFormat, RaceSettings, RaceType
+from league.races import RaceSettings, RaceType
 from league.receipts import race_hash
 from league.rules import Ranking
 from league.service import League
@@ -162,8 +162,6 @@ def test_with_several_races_one_must_be_named(league: League) -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        (RaceSettings(format=RaceFormat.LIVE), "no league keeps to that yet"),
-        (RaceSettings(private=True), "no league keeps to that yet"),
         (RaceSettings(race_type=RaceType.HEAD_TO_BOT, bots=BotCars(speed=5.0)), "bot cars drive 0 to 4 m/s, not 5.0"),
         (RaceSettings(randomisation="milld"), "did you mean 'mild'"),
         (RaceSettings(car="deepracer_v7"), "did you mean 'deepracer_v6'"),

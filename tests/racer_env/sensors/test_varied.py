@@ -43,6 +43,9 @@ def oval() -> Track:
     return find_track("oval")
 
 
+paint = Varied.painted
+
+
 def world_of(track: Track, n: int, level: Randomisation, sensor: Sensor = SMALL, seed: int = 0) -> Simulator:
     made = Simulator(track, sensors=[sensor], n=n, seed=seed, randomisation=level)
     made.reset()
@@ -194,8 +197,24 @@ def test_the_cameras_of_a_world_share_its_floor(oval: Track) -> None:
     for sensor in (SMALL, Stereo(replace(SMALL, left=0.03), replace(SMALL, left=-0.03))):
         mounted = Varied(cameras_of(vary(sensor, FEW, 1))).on(oval)
         assert isinstance(mounted, VariedReader)
-        readers = [one for r in mounted.readers for one in (r.readers if isinstance(r, StereoReader) else (r,))]
+        each = [mounted.camera(number) for number in range(FEW.cameras)]
+        readers = [one for r in each for one in (r.readers if isinstance(r, StereoReader) else (r,))]
         assert len({id(reader.scenes[0].texels) for reader in readers if isinstance(reader, CameraReader)}) == 1
+
+
+def test_a_floor_that_no_car_is_on_is_not_painted(oval: Track, monkeypatch: pytest.MonkeyPatch) -> None:
+    painted: list[int] = []
+
+    def noted(varied: Varied, track: Track) -> CameraReader:
+        painted.append(varied.world)
+        return paint(varied, track)
+
+    monkeypatch.setattr(Varied, "painted", noted)
+    world = world_of(oval, 2, replace(STRONG, worlds=64))
+    assert sorted(painted) == sorted(set(world.state.places.tolist()))
+    for _ in range(40):
+        world.reset()
+    assert len(set(painted)) == len(painted) > 20
 
 
 def test_pairs_and_wrapped_cameras_are_varied_too_and_other_sensors_are_not(oval: Track) -> None:
