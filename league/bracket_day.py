@@ -33,7 +33,7 @@ def race_bracket(
         league: whose bracket.
         bracket: its name; None: the only one.
         heat: the only one to race.
-        limits: of each heat.
+        limits: of each heat; its memory is that of each driver.
 
     Yields:
         Every start and every result. What is broken off in between leaves no trace, and is raced again by the next.
@@ -59,7 +59,7 @@ def race_bracket(
 
 def _drive(league: League, job: HeatJob, said: str, limits: Limits) -> tuple[HeatRun, ...]:
     """Drive a heat, and keep its replays before its result: a result never names one that is not there."""
-    outcome = sandbox.run(drive_heat, job, limits.driving(job.simulated))
+    outcome = sandbox.run(drive_heat, job, limits.driving(job.simulated, len(job.drivers)))
     if outcome.refused is not None or outcome.failed is not None:
         reason = outcome.refused or outcome.failed
         raise LeagueError(

@@ -80,9 +80,9 @@ def _how(view: HeatView) -> tuple[str, str, str]:
 
 
 def _time(finish: Finish) -> str:
-    """A time, or how far a racer came who did not finish."""
+    """A time, or how far a racer came who did not finish: nowhere, who did not reach the line from the grid."""
     if finish.time_ms is None:
-        return f"DNF after {int(finish.progress_percentage) / 100:.2f} laps"
+        return f"DNF after {int(max(finish.progress_percentage, 0.0)) / 100:.2f} laps"
     return milliseconds(finish.time_ms)
 
 

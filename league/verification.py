@@ -68,7 +68,7 @@ def _drive_heat(receipt: HeatReceipt, store: Store | None, file: Path, limits: L
         _check_driver(drivers[racer], kept.name, sha256, file, limits)
     seeds = tuple(run.seed for run in receipt.runs)
     job = HeatJob(drivers, receipt.settings, store.route(receipt.route_sha256), seeds)
-    driven = driven_runs(_value(sandbox.run(drive_heat, job, limits.driving(job.simulated)), file))
+    driven = driven_runs(_value(sandbox.run(drive_heat, job, limits.driving(job.simulated, len(drivers))), file))
     receipt.compare(driven.runs)
 
 

@@ -68,7 +68,9 @@ def score(folder: Path, heat: str, *order: str, out: Sequence[str] = ()) -> None
 
 
 def test_a_grid_race_goes_from_its_qualification_to_its_final(folder: Path, tmp_path: Path) -> None:
-    assert "the qualification, driven alone" in shown("standings", "--race", "GP")
+    said = shown("standings", "--race", "GP")
+    assert "GP (CLOSED, grid of 4): oval, best lap of 5 laps" in said
+    assert "the qualification, driven alone" in said
     said = shown("bracket", "create", "Cup", "--race", "gp", "--top", 5)
     assert "Cup: 5 racers, grid of 4" in said
     assert "final 4 racers" in said
