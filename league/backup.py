@@ -24,10 +24,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from league.errors import LeagueError
+from league.making import Making, making
 from league.migrations import NEWEST
 from league.models import AsJson, Table, UTCDateTime
 from league.settings_file import to_json
-from league.store import FOLDERS, Making, Store, making, writing_files
+from league.store import FOLDERS, Store, writing_files
 
 FORMAT = 1
 MANIFEST = "manifest.json"

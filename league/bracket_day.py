@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from league import sandbox
 from league.confinement import Limits
+from league.drives import driven_of
 from league.errors import LeagueError
-from league.heat_job import HeatJob, drive_heat, driven_runs
+from league.heat_job import HeatJob, drive_heat
 from league.heats import HeatRun
 from league.service import HeatView, League
 
@@ -58,7 +59,7 @@ def race_bracket(
 
 
 def _drive(league: League, job: HeatJob, said: str, limits: Limits) -> tuple[HeatRun, ...]:
-    """Drive a heat, and keep its replays before its result: a result never names one that is not there."""
+    """Drive a heat, and keep its replays."""
     outcome = sandbox.run(drive_heat, job, limits.driving(job.simulated, len(job.drivers)))
     if outcome.refused is not None or outcome.failed is not None:
         reason = outcome.refused or outcome.failed
@@ -66,9 +67,8 @@ def _drive(league: League, job: HeatJob, said: str, limits: Limits) -> tuple[Hea
             f"{said} cannot be driven: {reason}; to leave a racer out of it: racer league bracket scratch"
         )
     try:
-        driven = driven_runs(outcome.value)
+        made = driven_of(HeatRun, outcome.value)
+        made.keep(league.store)
     except ValueError as error:
         raise LeagueError(f"{said} cannot be driven: its process answered nonsense: {error}") from error
-    for run, replay in zip(driven.runs, driven.replays, strict=True):
-        league.store.keep_replay(replay, run.replay_sha256)
-    return driven.runs
+    return made.runs

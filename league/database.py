@@ -73,8 +73,8 @@ class Database:
             found: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
             return found
 
-    def migrate(self, revision: str = "head") -> None:
-        """Bring the tables to a revision, all or nothing."""
+    def migrate(self, revision: str = "head", maker: str | None = None) -> None:
+        """Bring the tables to a revision, all or nothing; `maker`, in hexadecimal, says on PostgreSQL who made them."""
         from alembic import command  # noqa: PLC0415 (only when a league is made or upgraded)
 
         with self.writing() as session:
@@ -82,6 +82,16 @@ class Database:
             config.attributes["connection"] = session.connection()
             move = command.downgrade if revision == "base" else command.upgrade
             move(config, revision)
+            if maker:
+                session.execute(text(f"COMMENT ON TABLE alembic_version IS '{int(maker, 16):032x}'"))
+
+    def maker(self) -> str | None:
+        """Who made the tables, if that was said; of PostgreSQL."""
+        with self.reading() as session:
+            found: str | None = session.scalar(
+                text("SELECT obj_description(to_regclass('alembic_version'), 'pg_class')")
+            )
+            return found
 
     def drop(self) -> None:
         """Remove every table of the league; for one that could not be made whole."""

@@ -118,7 +118,13 @@ def _league(folder: Path, programme: Programme) -> League:
         if league.races.all():
             raise LeagueError(f"{folder} holds another league; say another folder for the demonstration")
         season = Season(
-            (Division(DIVISION),), DIVISION, finale=None, seats=0, wildcards=0, scale=ByPosition(finished=1)
+            (Division(DIVISION),),
+            DIVISION,
+            finale=None,
+            seats=0,
+            wildcards=0,
+            scale=ByPosition(finished=1),
+            months=len(programme.rounds),
         )
         league.seasons.create(SEASON, season)
     joined = league.seasons.one(SEASON).team_of

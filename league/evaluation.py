@@ -8,14 +8,13 @@ its own (`league.sandbox`); what is computed here is a function of the job and n
 
 from __future__ import annotations
 
-import base64
 import io
-from dataclasses import asdict, dataclass, replace
-from functools import cache
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
+from league.drives import as_json
 from league.races import RaceSettings
 from league.rules import Lap
 from league.traffic import BotCars, Boxes
@@ -39,10 +38,6 @@ class Run:
     trace_sha256: str  #: of every step
     replay_sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""  #: of what its replay holds
 
-    def to_dict(self) -> dict[str, Any]:
-        """As it stands in a receipt."""
-        return vars(self) | {"laps": [asdict(lap) for lap in self.laps]}
-
 
 @dataclass(frozen=True, eq=False)
 class Job:
@@ -53,6 +48,7 @@ class Job:
     settings: RaceSettings
     route: Floats  #: (p, 6) of the track
     seeds: tuple[int, ...]
+    replays: bool = True  #: whether to give them back
 
     @property
     def different(self) -> tuple[int, ...]:
@@ -65,12 +61,11 @@ class Job:
         return self.settings.longest_run * len(self.different)
 
 
-def evaluate(job: Job) -> list[dict[str, Any]]:
+def evaluate(job: Job) -> dict[str, Any]:
     """Drive a job's runs, alone on the track; always the same for the same job.
 
     Returns:
-        The runs as `Run.to_dict` gives them, each with the file of its replay, base64, as ``replay``; once, where
-        nothing depends on a seed and all runs are the same.
+        What `league.drives.driven_of` takes; one replay, where nothing depends on a seed and all runs are the same.
 
     Raises:
         BundleError, MetadataError: the bundle cannot be driven.
@@ -79,7 +74,7 @@ def evaluate(job: Job) -> list[dict[str, Any]]:
     from racer_env.car import find_car
     from racer_env.network import NetworkDriver
     from racer_env.randomisation import find_level
-    from racer_env.replay_file import digest, encode
+    from racer_env.replay_file import digest
     from racer_env.replay_recorder import ReplayRecorder
     from racer_env.track import Track
     from racer_env.trials import trials
@@ -96,11 +91,13 @@ def evaluate(job: Job) -> list[dict[str, Any]]:
         randomisation=find_level(settings.randomisation),
         watch=recorder,
     )
-    made = []
-    for trial, replay in zip(driven, recorder.replays(), strict=True):
-        run = Run(trial.seed, tuple(_lap(lap) for lap in trial.result.laps), trial.trace_sha256, digest(replay))
-        made.append(run.to_dict() | {"replay": base64.b64encode(encode(replay)).decode()})
-    return made + [run.to_dict() | {"seed": seed} for seed in job.seeds[len(made) :]]
+    replays = recorder.replays()
+    made = [
+        Run(trial.seed, tuple(_lap(lap) for lap in trial.result.laps), trial.trace_sha256, digest(replay))
+        for trial, replay in zip(driven, replays, strict=True)
+    ]
+    same = [replace(made[0], seed=seed) for seed in job.seeds[len(made) :]]
+    return as_json(made + same, replays if job.replays else ())
 
 
 def check(archive_and_name: tuple[bytes, str]) -> str:
@@ -113,29 +110,6 @@ def check(archive_and_name: tuple[bytes, str]) -> str:
 
     archive, file_name = archive_and_name
     return Bundle.read(io.BytesIO(archive), file_name).sha256
-
-
-@cache
-def _runs() -> TypeAdapter[tuple[Run, ...]]:
-    return TypeAdapter(tuple[Run, ...])
-
-
-def runs_of(values: Any) -> tuple[Run, ...]:
-    """What `evaluate` gave, as values. Raises `ValueError` if it is something else."""
-    return _runs().validate_python(values)
-
-
-def replays_of(values: Any) -> dict[str, bytes]:
-    """The files of the replays that `evaluate` gave, by hash. Raises `ValueError` if they are something else."""
-    from racer_env.replay_file import MAX_BYTES
-
-    made = {}
-    for run, value in zip(runs_of(values), values, strict=True):
-        if run.replay_sha256 and "replay" in value:
-            made[run.replay_sha256] = base64.b64decode(str(value["replay"]), validate=True)
-    if any(len(file) > MAX_BYTES for file in made.values()):
-        raise ValueError(f"a replay has more than {MAX_BYTES} bytes")
-    return made
 
 
 def simulator_race(settings: RaceSettings) -> Race:

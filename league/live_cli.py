@@ -78,7 +78,7 @@ def launch(
 @app.command()
 def order(
     race: Which,
-    numbers: Annotated[list[int] | None, typer.Argument(metavar="SUBMISSION...", help="These first.")] = None,
+    numbers: Annotated[list[int] | None, typer.Argument(metavar="SUBMISSION", help="These first.")] = None,
     after: Annotated[
         str | None,
         typer.Option(help="Or as on this race's board, the last first; who is not on it before them."),

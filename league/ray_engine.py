@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 from league import sandbox
@@ -52,7 +51,7 @@ class RayEngine:
 
     def _outcome(self, number: int) -> Outcome:
         try:
-            return Outcome(**ray.get(self._jobs.pop(number)))
+            return Outcome.of(ray.get(self._jobs.pop(number)))
         except ray.exceptions.RayError as error:
             return Outcome(failed=f"the cluster lost it: {str(error).partition(chr(10))[0]}")
 
@@ -65,10 +64,10 @@ def connected_engine(limits: Limits, address: str | None = None, workers: int | 
 
 
 @ray.remote(num_cpus=1, max_retries=0)
-def _drive(job: Job, limits: Limits) -> dict[str, Any]:
-    """Drive a job in a process of its own; this one serves many jobs."""
+def _drive(job: Job, limits: Limits) -> bytes:
+    """Drive a job in a process of its own; this one serves many jobs. What `Outcome.of` takes."""
     sandbox.prepare()
-    return asdict(sandbox.run(evaluate, job, limits.driving(job.simulated)))
+    return sandbox.run(evaluate, job, limits.driving(job.simulated)).to_json()
 
 
 @ray.remote(num_cpus=1)

@@ -13,23 +13,26 @@ import os
 import platform
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from league.drives import runs_of
 from league.errors import LeagueError
-from league.evaluation import Run, runs_of
+from league.evaluation import Run
+from league.heats import HeatRun
 from league.race_file import race_of, race_to_json
 from league.races import RaceSettings
 
-FORMAT = 1
+NONE = "it is not a receipt of a league"
 Kind = TypeVar("Kind")
+Driven = TypeVar("Driven", Run, HeatRun)
 
 
 class ReceiptError(LeagueError):
@@ -40,43 +43,46 @@ class DifferentResultError(ReceiptError):
     """What comes out now is not what the receipt says."""
 
 
-@dataclass(frozen=True)
-class Receipt:
-    """What is signed."""
+@dataclass(frozen=True, kw_only=True)
+class Signed(Generic[Driven]):
+    """What every receipt says: whose it is, how was driven, by what, and what came out."""
+
+    FORMAT: ClassVar[int | str]
+    RUN: ClassVar[type[Any]]
 
     league: str  #: the public key of the league, in hexadecimal
-    submission: int
-    racer: str
-    race: str
     settings: RaceSettings
     route_sha256: str  #: of the track's numbers
-    bundle_sha256: str
     engine: Mapping[str, str]  #: versions of what computed it
-    runs: tuple[Run, ...]
+    runs: tuple[Driven, ...]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """What everything random came from, of each run."""
+        return tuple(run.seed for run in self.runs)
 
     @property
     def race_sha256(self) -> str:
         """What identifies the conditions: settings, track and seeds."""
-        return race_hash(self.settings, self.route_sha256, [run.seed for run in self.runs])
-
-    def __str__(self) -> str:
-        return f"{self.racer} in {self.race}, submission {self.submission}"
+        return race_hash(self.settings, self.route_sha256, self.seeds)
 
     def to_json(self, key: Ed25519PrivateKey) -> str:
         """Sign it, and write it in its one form."""
         return signed(self._content(), key)
 
     def _content(self) -> dict[str, Any]:
-        return {
-            "format": FORMAT,
-            **{name: getattr(self, name) for name in self.__dataclass_fields__},
+        """What is signed, in the values that JSON has."""
+        content = {field.name: getattr(self, field.name) for field in fields(self)} | {
+            "format": self.FORMAT,
             "settings": json.loads(race_to_json(self.settings)),
             "race_sha256": self.race_sha256,
-            "runs": [run.to_dict() for run in self.runs],
+            "runs": [asdict(run) for run in self.runs],
         }
+        plain: dict[str, Any] = json.loads(canonical(content))
+        return plain
 
     @classmethod
-    def parse(cls, text: str) -> Receipt:
+    def parse(cls, text: str) -> Self:
         """Read a receipt and check its form and its signature; whose key it is, is for the reader to compare.
 
         Raises:
@@ -84,31 +90,51 @@ class Receipt:
         """
         content = content_of(text)
         try:
-            values = {name: content[name] for name in cls.__dataclass_fields__}
-            values |= {"settings": race_of(content["settings"]), "runs": runs_of(content["runs"])}
+            told = {field.name: content[field.name] for field in fields(cls)}
+            values: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in told.items()
+            }
+            values |= {"settings": race_of(told["settings"]), "runs": runs_of(cls.RUN, told["runs"])}
             receipt = cls(**values)
+            said = receipt._content()
         except (ValueError, KeyError, TypeError, AttributeError, LeagueError) as error:
-            raise ReceiptError("it is not a receipt of a league") from error
-        if content != receipt._content():
+            raise ReceiptError(NONE) from error
+        if content != said:
             raise ReceiptError("its parts contradict each other")
         return receipt
 
-    @classmethod
-    def read(cls, file: Path) -> Receipt:
-        """Do what `parse` does for a file."""
-        return read_receipt(file, cls.parse)
-
-    def compare(self, runs: Sequence[Run]) -> None:
-        """Compare with the runs of the same bundle driven again. Raises `DifferentResultError` where they differ."""
-        if [run.seed for run in runs] != [run.seed for run in self.runs]:
+    def compare(self, runs: Sequence[Driven]) -> None:
+        """Compare with the same runs driven again. Raises `DifferentResultError` where they differ."""
+        if tuple(run.seed for run in runs) != self.seeds:
             raise DifferentResultError("it was driven under other seeds")
         for number, (then, now) in enumerate(zip(self.runs, runs, strict=True), start=1):
-            if then.laps != now.laps:
-                raise DifferentResultError(
-                    f"run {number} has other laps: {_laps(then)} on the receipt, {_laps(now)} now"
-                )
-            if then.trace_sha256 != now.trace_sha256:
-                raise DifferentResultError(f"run {number} has the same laps, but not the same steps")
+            if differs := self._difference(then, now):
+                raise DifferentResultError(f"run {number} {differs}")
+
+    def _difference(self, then: Driven, now: Driven) -> str | None:
+        """What differs between a run and the same driven again, in words, but for how a replay has them."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt(Signed[Run]):
+    """What is signed of a submission."""
+
+    FORMAT = 1
+    RUN = Run
+
+    submission: int
+    racer: str
+    race: str
+    bundle_sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.racer} in {self.race}, submission {self.submission}"
+
+    def _difference(self, then: Run, now: Run) -> str | None:
+        if then.laps != now.laps:
+            return f"has other laps: {_laps(then)} on the receipt, {_laps(now)} now"
+        return None if then.trace_sha256 == now.trace_sha256 else "has the same laps, but not the same steps"
 
 
 def _laps(run: Run) -> str:
@@ -145,7 +171,7 @@ def content_of(text: str) -> dict[str, Any]:
     except ReceiptError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ReceiptError("it is not a receipt of a league") from error
+        raise ReceiptError(NONE) from error
     return content
 
 

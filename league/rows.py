@@ -173,7 +173,7 @@ def bracket_row(view: BracketView) -> dict[str, Any]:
 
 def season_need_row(need: SeasonNeed) -> dict[str, Any]:
     """What a racer needs in a season."""
-    values = {"season": need.season, "division": need.division, "rounds_left": need.rounds_left}
+    values = {name: getattr(need, name) for name in ("season", "division", "rounds_left", "months")}
     return values | asdict(need.outlook) | {"sure": need.outlook.sure, "possible": need.outlook.possible}
 
 

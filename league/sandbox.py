@@ -56,11 +56,36 @@ Function = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a call: exactly one of the three is there."""
+    """What became of a call: a value, or why there is none."""
 
     value: Any = None
     refused: str | None = None  #: the file is to blame: why
     failed: str | None = None  #: it is not: what happened
+
+    def to_json(self) -> bytes:
+        """As `of` takes it."""
+        if self.refused is not None:
+            return json.dumps({"refused": self.refused[:MAX_TEXT]}).encode()
+        if self.failed is not None:
+            return json.dumps({"failed": self.failed[:MAX_TEXT]}).encode()
+        return json.dumps({"value": self.value}).encode()
+
+    @classmethod
+    def of(cls, answer: object) -> Outcome:
+        """What a process said, here or on another machine; it may be lying, and nonsense is a failure."""
+        if isinstance(answer, bytes) and len(answer) > MAX_ANSWER:
+            return cls.too_long()
+        try:
+            if isinstance(answer, bytes):
+                return cls(**vars(_ANSWER.validate_python(json.loads(answer))))
+        except (ValueError, RecursionError):  # not in its own words
+            pass
+        return cls(failed="its process answered nonsense")
+
+    @classmethod
+    def too_long(cls) -> Outcome:
+        """What becomes of an answer that is."""
+        return cls(failed=f"its process answered more than {MAX_ANSWER} bytes")
 
 
 #: Letters that either database keeps.
@@ -119,13 +144,11 @@ class Call:
         self._listener.join()
         try:
             if self._answer is not None:
-                return Outcome(**vars(_ANSWER.validate_python(json.loads(self._answer))))
+                return Outcome.of(self._answer)
             if self.connection.closed:
-                return Outcome(failed=f"its process answered more than {MAX_ANSWER} bytes")
+                return Outcome.too_long()
             self.process.join(_TO_DIE)
             return self._died()
-        except (ValueError, RecursionError):  # not in its own words
-            return Outcome(failed="its process answered nonsense")
         finally:
             self.end()
 
@@ -182,10 +205,27 @@ def protection(limits: Limits = Limits()) -> list[str]:  # noqa: B008 (it is fro
 def prepare() -> None:
     """Start the process whose copies compute, unless it runs; the first time it compiles, which takes a minute."""
     if _copies() and not _prepared:
+        from multiprocessing import forkserver  # noqa: PLC0415 (Windows has none)
+
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["league.warm"])
         _prepared.append(True)
+        with _deaf():
+            forkserver.ensure_running()
         run(_nothing, None)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Start processes that do not hear Ctrl-C: it is for us to end them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 def _copies() -> bool:
@@ -216,17 +256,16 @@ def _serve(connection: Connection, function: Function, argument: Any, limits: Li
     _be_silent()
     protections = confine(limits, _readable())
     _keep_no_kernels()
-    answer: dict[str, Any]
     try:
         value = function(argument)
-        answer = {"value": protections if function is _nothing else value}
+        outcome = Outcome(protections if function is _nothing else value)
     except (BundleError, MetadataError) as error:
-        answer = {"refused": str(error)[:MAX_TEXT]}
+        outcome = Outcome(refused=str(error))
     except MemoryError:
-        answer = {"refused": f"it needs more than the {limits.memory_mb} MB of memory allowed"}
+        outcome = Outcome(refused=f"it needs more than the {limits.memory_mb} MB of memory allowed")
     except Exception as error:  # noqa: BLE001 (whatever it is, the parent must hear of it)
-        answer = {"failed": f"{type(error).__name__}: {error}"[:MAX_TEXT]}
-    connection.send_bytes(json.dumps(answer).encode())
+        outcome = Outcome(failed=f"{type(error).__name__}: {error}")
+    connection.send_bytes(outcome.to_json())
     connection.close()
 
 

@@ -10,14 +10,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import json
 import os
-import shutil
-import sqlite3
 import tomllib
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Self
@@ -30,10 +26,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from league.database import Database
 from league.errors import LeagueError
 from league.migrations import NEWEST
-from league.receipts import new_key, public_hex, read_key
+from league.receipts import public_hex, read_key
 from racer_env.errors import BundleError
 
 CONFIG, KEY = "league.toml", Path("keys/signing.pem")
+CLAIMS = ".making"  #: what is being made (`league.making`)
 SQLITE_URL = "sqlite:///league.db"
 FOLDERS = ("bundles", "tracks", "keys", "replays")
 MAX_BUNDLE = 256 * 2**20  #: bytes; the largest of DeepRacer's networks takes 230 MB unpacked
@@ -52,6 +49,8 @@ class Store:
         """
         self.folder = folder
         self.database = Database(_database_url(folder), folder)
+        with contextlib.suppress(OSError):
+            (folder / CLAIMS).unlink(missing_ok=True)  # of whoever was killed after the last step of making it
         if self.database.file and not self.database.file.is_file():
             raise LeagueError(f"{self.database.file} is not there, although {folder / CONFIG} names it")
         found = self.database.revision()
@@ -74,6 +73,8 @@ class Store:
         Raises:
             LeagueError: there already is a league, a database file or a key, or one of them cannot be written.
         """
+        from league.making import making  # noqa: PLC0415 (which needs this module)
+
         with making(folder, url) as new:
             new.add_key()
         return cls(folder)
@@ -215,108 +216,3 @@ def make_folder(folder: Path) -> None:
     """Make a folder, unless it is there. Raises `LeagueError`."""
     with writing_files(folder, f"{folder} cannot be made"):
         folder.mkdir(parents=True, exist_ok=True)
-
-
-@dataclass(frozen=True)
-class Making:
-    """A league that is being made: its database has tables, and nobody finds it yet."""
-
-    folder: Path
-    database: Database
-    undo: list[Callable[[], None]]  #: removes, from the last to the first, what has been made
-
-    def add_key(self) -> None:
-        """Make its key. Raises `LeagueError`."""
-        key = self.folder / KEY
-        with writing_files(self.folder, f"{key} cannot be made"), placing(key, self.undo, new=True) as unfinished:
-            new_key(unfinished)
-
-    def add(self, content: IO[bytes], file: Path, mode: int, *, new: bool) -> None:
-        """Write a file; a new one must not be there yet. Raises `OSError`."""
-        with placing(file, self.undo, new=new) as unfinished:
-            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-            with os.fdopen(descriptor, "wb") as out:
-                shutil.copyfileobj(content, out)
-
-
-@contextmanager
-def placing(file: Path, undo: list[Callable[[], None]], *, new: bool) -> Iterator[Path]:
-    """Give a name under which to write a file, which gets its own once it is whole.
-
-    Args:
-        file: its own name.
-        undo: gets what removes it, unless there was such a file before.
-        new: fail if there is such a file.
-    """
-    unfinished = file.with_name(f".{uuid4().hex}")
-    try:
-        yield unfinished
-        if new or not file.exists():
-            file.open("xb").close()  # the one step that cannot overwrite, on every kind of disk
-            undo.append(file.unlink)
-        unfinished.replace(file)
-    finally:
-        for rest in file.parent.glob(f"{unfinished.name}*"):
-            rest.unlink()
-
-
-@contextmanager
-def making(folder: Path, url: str) -> Iterator[Making]:
-    """Make a league, all or nothing: tables, then what the block adds, and ``league.toml`` last.
-
-    Nothing that is there is overwritten, and a failure removes only what was made. Whoever is killed leaves a folder in
-    which a league can be made, or a database or a key for which the next attempt is refused.
-
-    Raises:
-        LeagueError: there already is a league, its database or its key, or something cannot be written.
-    """
-    database = Database(url, folder)
-    _refuse_to_overwrite(folder, database)
-    with writing_files(folder, f"{folder} cannot be made a league"):
-        for name in FOLDERS:
-            (folder / name).mkdir(parents=True, exist_ok=True)
-    undo: list[Callable[[], None]] = []
-    try:
-        with _new_database(database, folder, undo) as new:
-            yield Making(folder, new, undo)
-            new.close()
-        write(folder / CONFIG, config_of(url))
-    except BaseException:
-        for step in reversed(undo):
-            with contextlib.suppress(OSError, LeagueError):
-                step()
-        raise
-
-
-def config_of(url: str) -> bytes:
-    """The content of ``league.toml``."""
-    return f"# A league; see: racer league --help\ndatabase = {json.dumps(url)}\n".encode()
-
-
-def _refuse_to_overwrite(folder: Path, database: Database) -> None:
-    if (folder / CONFIG).exists():
-        raise LeagueError(f"{folder} already holds a league")
-    for file in (database.file, folder / KEY):
-        if file and file.exists():
-            raise LeagueError(f"{file} is already there and is not overwritten; move it away to make a league here")
-    if not database.file and database.revision() is not None:
-        raise LeagueError(f"{database} already holds the tables of a league")
-
-
-@contextmanager
-def _new_database(database: Database, folder: Path, undo: list[Callable[[], None]]) -> Iterator[Database]:
-    """Make the tables, to be filled; SQLite's file gets its name when that is done."""
-    if not database.file:
-        database.migrate()
-        undo.append(database.drop)
-        yield database
-        return
-    try:
-        with placing(database.file, undo, new=True) as unfinished:
-            with closing(sqlite3.connect(unfinished)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-            new = Database(f"sqlite:///{os.path.relpath(unfinished, folder)}", folder)
-            new.migrate()
-            yield new
-    except (OSError, sqlite3.Error) as error:
-        raise LeagueError(f"{database} cannot be made: {error}") from error

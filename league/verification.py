@@ -9,9 +9,11 @@ import numpy as np
 
 from league import sandbox
 from league.confinement import Limits
-from league.evaluation import Job, check, evaluate, runs_of
-from league.heat_job import HeatJob, drive_heat, driven_runs
+from league.drives import driven_of
+from league.evaluation import Job, Run, check, evaluate
+from league.heat_job import HeatJob, drive_heat
 from league.heat_receipts import HeatReceipt, parse_any
+from league.heats import HeatRun
 from league.receipts import DifferentResultError, Receipt, ReceiptError, engine, read_receipt
 from league.store import Floats, Store, read_archive
 from racer_env.errors import BundleError
@@ -52,10 +54,10 @@ def verify(
 
 def _drive(receipt: Receipt, store: Store | None, bundle: Path | None, file: Path, limits: Limits) -> None:
     archive, name = _archive(receipt, store, bundle)
-    job = Job(archive, name, receipt.settings, _route(receipt, store), tuple(run.seed for run in receipt.runs))
+    job = Job(archive, name, receipt.settings, _route(receipt, store), receipt.seeds, replays=False)
     _check_driver(archive, name, receipt.bundle_sha256, file, limits)
-    runs = runs_of(_value(sandbox.run(evaluate, job, limits.driving(job.simulated)), file))
-    receipt.compare(runs)
+    value = _value(sandbox.run(evaluate, job, limits.driving(job.simulated)), file)
+    receipt.compare(driven_of(Run, value).runs)
 
 
 def _drive_heat(receipt: HeatReceipt, store: Store | None, file: Path, limits: Limits) -> None:
@@ -66,10 +68,9 @@ def _drive_heat(receipt: HeatReceipt, store: Store | None, file: Path, limits: L
         kept = store.bundle_path(sha256)
         drivers[racer] = read_archive(kept)
         _check_driver(drivers[racer], kept.name, sha256, file, limits)
-    seeds = tuple(run.seed for run in receipt.runs)
-    job = HeatJob(drivers, receipt.settings, store.route(receipt.route_sha256), seeds)
-    driven = driven_runs(_value(sandbox.run(drive_heat, job, limits.driving(job.simulated, len(drivers))), file))
-    receipt.compare(driven.runs)
+    job = HeatJob(drivers, receipt.settings, store.route(receipt.route_sha256), receipt.seeds, replays=False)
+    value = _value(sandbox.run(drive_heat, job, limits.driving(job.simulated, len(drivers))), file)
+    receipt.compare(driven_of(HeatRun, value).runs)
 
 
 def _check_driver(archive: bytes, name: str, sha256: str, file: Path, limits: Limits) -> None:

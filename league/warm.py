@@ -2,7 +2,7 @@
 
 It computes in the way of `ARITHMETIC` and loads what driving takes, every kernel that a race may need among it; those
 that are not compiled yet are compiled and kept here, because a confined process could not keep them. One process does
-so at a time: who waits finds them compiled.
+so at a time: who waits finds them compiled. What a terminal shows while that lasts, a log gets as one line.
 """
 
 # ruff: noqa: PLC0415
@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import fcntl  # only systems that have it copy processes
 import gc
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from league.sandbox import ARITHMETIC
+
+LOG = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -62,7 +65,16 @@ def _load() -> None:
             simulator.step(simulator.command)
 
 
+def _log_compiling() -> None:
+    """Log it, unless there is a terminal that shows it."""
+    from league.compiling import when_compiling
+
+    if not os.isatty(1):
+        when_compiling(lambda: LOG.warning("the simulator is being compiled, once; this takes a minute or two"))
+
+
 os.environ.update(ARITHMETIC)  # before anything is loaded that reads it
+_log_compiling()
 with _alone():
     _load()
 gc.collect()

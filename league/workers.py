@@ -17,15 +17,16 @@ from typing import Protocol
 
 from league import sandbox
 from league.confinement import Limits
+from league.drives import driven_of
 from league.errors import LeagueError, UnreachableError
-from league.evaluation import Job, evaluate, replays_of, runs_of
+from league.evaluation import Job, Run, evaluate
 from league.sandbox import Call, Outcome
 from league.service import Claim, League, SubmissionView
 from league.tidying import tidy
 
 LOG = logging.getLogger(__name__)
 POLL = 1.0  #: s between two looks at an empty queue
-Evaluate = Callable[[Job], list[dict[str, object]]]
+Evaluate = Callable[[Job], dict[str, object]]
 
 
 class Engine(Protocol):
@@ -231,9 +232,8 @@ def _write(league: League, claim: Claim, outcome: Outcome) -> SubmissionView | N
     if outcome.failed is not None:
         return league.queue.fail(claim, outcome.failed)
     try:
-        runs = runs_of(outcome.value)
-        for sha256, replay in replays_of(outcome.value).items():  # first: a result never names one that is not there
-            league.store.keep_replay(replay, sha256)
-        return league.queue.score(claim, runs)
+        made = driven_of(Run, outcome.value)
+        made.keep(league.store)
+        return league.queue.score(claim, made.runs)
     except ValueError as error:
         return league.queue.fail(claim, f"its process answered nonsense: {error}")

@@ -94,9 +94,15 @@ class SeasonRecord:
         return tuple(stage.decided for stage in groups)
 
     def rounds_left(self, division: str | None = None) -> int:
-        """The division's races that are still to be raced."""
+        """The division's races that are still to be raced: those that are there, and those that are only planned.
+
+        A month that has no race, but comes before one whose race is over, is not raced any more.
+        """
         name = division or self.season.qualifying
-        return sum(stage.division == name and not stage.over for stage in self._qualifiers())
+        over = {stage.month or 0: stage.over for stage in self._qualifiers() if stage.division == name}
+        last = max((month for month, is_over in over.items() if is_over), default=-1)
+        planned = sum(month not in over for month in range(last + 1, self.season.months or 0))
+        return planned + sum(not is_over for is_over in over.values())
 
     def refusal(self, stage: Stage, racer: str) -> str | None:
         """Why a racer may not race in a race of the season; None if they may."""
@@ -120,7 +126,7 @@ class SeasonRecord:
         return [stage for stage in self.stages if stage.part is Part.QUALIFIER]
 
     def _all_over(self) -> bool:
-        return all(stage.over for stage in self.stages if stage.month is not None)
+        return not self.rounds_left() and all(stage.over for stage in self.stages if stage.month is not None)
 
     def _month(self, number: int) -> Month:
         boards = {s.division: s.decided for s in self._qualifiers() if s.month == number and s.division}

@@ -9,7 +9,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from league import sandbox
@@ -197,7 +197,7 @@ class Submissions(Desk):
             return self._judged(session, submission, "reinstate", reason)
 
     def remove(self, racer: str, race: str | None, reason: str) -> None:
-        """Remove a racer from a race: off its board, and no more submissions."""
+        """Remove a racer from a race: off its board, no more submissions, and what waits is withdrawn."""
         self._admit(racer, race, "remove racer", needed_reason(reason), stays=False)
 
     def readmit(self, racer: str, race: str | None, reason: str) -> None:
@@ -301,6 +301,14 @@ class Submissions(Desk):
                 state = "not a racer" if part is None else "already a racer" if stays else "removed already"
                 raise LeagueError(f"{who.name!r} is {state} of {found.name!r}")
             part.removed = None if stays else reason
+            if not stays:
+                waits = (
+                    Submission.race_id == found.id,
+                    Submission.racer_id == who.id,
+                    Submission.status == Status.QUEUED,
+                )
+                gone = {"status": Status.WITHDRAWN, "reason": "its racer was removed", "started_at": None}
+                session.execute(update(Submission).where(*waits).values(**gone, finished_at=self.clock()))
             self.note(session, action, reason, race=found.name, racer=who.name)
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from league import sandbox
+from league.drives import as_json
 from league.evaluation import Job, Run
 from league.races import RaceSettings
 from league.rules import Lap
@@ -163,12 +164,13 @@ def laps(*times: int) -> tuple[Lap, ...]:
 def driven(*runs: Sequence[Lap]) -> Evaluate:
     """Stands for the simulator: whatever is driven, these laps come out, of each run or of all."""
 
-    def evaluate(job: Job) -> list[dict[str, object]]:
+    def evaluate(job: Job) -> dict[str, object]:
         each = runs if len(runs) > 1 else runs * len(job.seeds)
-        return [
-            Run(seed, tuple(laps), hashlib.sha256(f"{job.file_name}{seed}{laps}".encode()).hexdigest()).to_dict()
+        made = [
+            Run(seed, tuple(laps), hashlib.sha256(f"{job.file_name}{seed}{laps}".encode()).hexdigest())
             for seed, laps in zip(job.seeds, each, strict=True)
         ]
+        return as_json(made)
 
     return evaluate
 
@@ -176,7 +178,7 @@ def driven(*runs: Sequence[Lap]) -> Evaluate:
 class Here:
     """An engine that computes at once in this process: for tests of everything around the drive."""
 
-    def __init__(self, evaluate: Callable[[Job], list[dict[str, object]]], room: int = 1) -> None:
+    def __init__(self, evaluate: Callable[[Job], dict[str, object]], room: int = 1) -> None:
         self.evaluate, self.workers = evaluate, room
         self.outcomes: dict[int, Outcome] = {}
         self.jobs: list[Job] = []

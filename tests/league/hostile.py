@@ -236,9 +236,6 @@ def graphs() -> Iterator[tuple[str, bytes]]:
     yield "graph without its last byte", bundle(MODEL[:-1])
     yield "length without end", bundle(b"\x0a" + b"\xff" * 9 + b"\x01")
     yield "endless fields", bundle(b"\x0a\x00" * 400_000)
-    yield "weight that is no number", weighted(np.nan)
-    yield "weight without end", weighted(np.inf)
-    yield "weights that overflow", bundle(encode(linear_driver(np.full_like(WEIGHTS, 3e38), CAMERA)))
     yield "node that waits for itself", replaced("flat", Node("flat", "Add", ("flat", "flat"), FLOAT))
     yield (
         "loop of nodes",
@@ -255,6 +252,14 @@ def graphs() -> Iterator[tuple[str, bytes]]:
         "5000 nodes",
         graph(*NODES[:-1], *(Node(f"n{i}", "Identity", ("preference",), FLOAT) for i in range(5000)), POLICY),
     )
+    yield "name that is a command", replaced(OUTPUT, Node("policy; rm -rf ~", "Softmax", ("preference",), FLOAT))
+
+
+def numbers() -> Iterator[tuple[str, bytes]]:
+    """What is wrong with the graph's numbers and their shapes."""
+    yield "weight that is no number", weighted(np.nan)
+    yield "weight without end", weighted(np.inf)
+    yield "weights that overflow", bundle(encode(linear_driver(np.full_like(WEIGHTS, 3e38), CAMERA)))
     yield "constant of 2**40 equal numbers", tensor((2**20, 2**20), blob(5, b"\x00\x00\x80?"))
     yield "constant that claims more than it has", tensor((PIXELS, 3), blob(4, bytes(16)))
     yield "constant of a negative size", tensor((-3, PIXELS), blob(4, bytes(16)))
@@ -293,7 +298,6 @@ def graphs() -> Iterator[tuple[str, bytes]]:
             Node(OUTPUT, "Softmax", ("divided",), FLOAT),
         ),
     )
-    yield "name that is a command", replaced(OUTPUT, Node("policy; rm -rf ~", "Softmax", ("preference",), FLOAT))
 
 
-CORPUS = {name: content for make in (archives, descriptions, graphs) for name, content in make()}
+CORPUS = {name: content for make in (archives, descriptions, graphs, numbers) for name, content in make()}

@@ -52,7 +52,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(on_disk: League, small_disk: Pa
 
 
 def test_a_disk_that_fills_up_during_a_drive_costs_nothing(on_disk: League, small_disk: Path) -> None:
-    def evaluate(job: object) -> list[dict[str, object]]:
+    def evaluate(job: object) -> dict[str, object]:
         fill(small_disk / "ballast")
         return driven([*laps(8000)] * 5000)(job)  # type: ignore[arg-type]
 

@@ -19,8 +19,9 @@ from typer.testing import CliRunner
 
 from league.cli import app
 from league.confinement import Limits
+from league.drives import driven_of
 from league.errors import LeagueError
-from league.evaluation import Job, Run, evaluate, runs_of
+from league.evaluation import Job, Run, evaluate
 from league.models import Status
 from league.presets import OPEN_2021, PRESETS
 from league.races import RaceSettings
@@ -109,7 +110,7 @@ def test_every_run_of_a_race_is_kept_as_a_replay(
 
 def drive(bundle: Path, settings: RaceSettings, *seeds: int) -> tuple[Run, ...]:
     route = find_track(settings.track).route
-    return runs_of(evaluate(Job(bundle.read_bytes(), bundle.name, settings, route, seeds)))
+    return driven_of(Run, evaluate(Job(bundle.read_bytes(), bundle.name, settings, route, seeds))).runs
 
 
 @pytest.mark.slow
@@ -129,6 +130,15 @@ def test_a_driver_gets_the_same_steps_in_every_process_and_however_many_work(
         seen.append([league.submissions.runs(number) for number in (1, 2, 3)])
     assert seen[0] == seen[1]
     assert len({run.trace_sha256 for runs in seen[0] for run in runs}) == 9
+
+
+def test_replays_are_given_back_only_if_they_are_asked_for(road_follower: Callable[[float], Path]) -> None:
+    settings = RaceSettings(laps=1, resets=0, runs=2)
+    job = Job(road_follower(1.4).read_bytes(), "ann.tar.gz", settings, find_track("oval").route, (1, 2))
+    asked, not_asked = evaluate(job), evaluate(replace(job, replays=False))
+    assert not_asked == {"runs": asked["runs"], "replays": {}}
+    (run, same) = driven_of(Run, asked).runs
+    assert (run.replay_sha256, run) == (*driven_of(Run, asked).replays, replace(same, seed=1))
 
 
 def test_a_driver_that_never_arrives_is_stopped_by_the_race_and_not_by_the_processor(tmp_path: Path) -> None:
@@ -151,7 +161,7 @@ def test_the_slowest_network_ends_within_the_limits_on_a_machine_four_times_as_s
     pictures = job.simulated * CONTROL_RATE
     limits = Limits().driving(job.simulated)
     assert limits.cpu_seconds > 4 * pictures * (MAX_WORK * 0.16e-9)
-    assert limits.wall_seconds == 3 * limits.cpu_seconds
+    assert limits.wall_seconds >= limits.cpu_seconds + 1200
     assert limits.driving(job.simulated) == limits
     assert Limits().driving(job.simulated, 8) == replace(limits, memory_mb=8 * limits.memory_mb)
 

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from league.confinement import Limits
-from league.evaluation import Job, evaluate, runs_of
+from league.drives import driven_of
+from league.evaluation import Job, Run, evaluate
 from league.models import Status
 from league.races import RaceSettings
 from league.ray_engine import RayEngine, connected_engine
+from league.sandbox import Outcome
 from league.service import League
 from league.workers import work
-from racer_env.cluster import ClusterError
+from racer_env.cluster import ClusterError, ray
 from racer_env.track import find_track
 
 LIMITS = Limits(cpu_seconds=120, memory_mb=1024)
@@ -40,12 +42,12 @@ def test_a_cluster_drives_as_this_machine_does(
     seeds = league.races.close(None).seeds or ()
     settings = replace(league.races.one().settings, opens_at=None, closes_at=None)
     job = Job(road_follower(1.0).read_bytes(), "ann.tar.gz", settings, find_track("oval").route, seeds)
-    assert league.submissions.runs(1) == runs_of(evaluate(job))
+    assert league.submissions.runs(1) == driven_of(Run, evaluate(job)).runs
 
 
 @pytest.mark.slow
 def test_jobs_of_a_cluster_are_confined_refused_and_broken_off(engine: RayEngine) -> None:
-    assert "120 s of processor time" in engine.protection()
+    assert engine.protection()[0].startswith("120 s of processor time and ")
     room = engine.room
     bad = Job(b"no archive", "bad.tar.gz", RaceSettings(), find_track("oval").route, (1,))
     engine.start(1, bad)
@@ -55,6 +57,17 @@ def test_jobs_of_a_cluster_are_confined_refused_and_broken_off(engine: RayEngine
     engine.start(2, bad)
     engine.drop(2)
     assert engine.room == room
+
+
+@pytest.mark.slow
+def test_a_cluster_that_answers_nonsense_cannot_hurt(engine: RayEngine) -> None:
+    for number, answer in enumerate([{"value": 1, "refused": 2}, b'{"failed": 3}', b'{"value": [1]}']):
+        engine._jobs[number] = ray.put(answer)
+    outcomes: dict[int, Outcome] = {}
+    while len(outcomes) < 3:
+        outcomes |= engine.finished(60.0)
+    nonsense = Outcome(failed="its process answered nonsense")
+    assert outcomes == {0: nonsense, 1: nonsense, 2: Outcome([1])}
 
 
 def test_a_cluster_that_does_not_answer_is_said() -> None:

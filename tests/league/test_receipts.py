@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from league.errors import LeagueError
 from league.evaluation import Run
+from league.heat_receipts import HeatReceipt, parse_any
 from league.races import RaceSettings, RaceType
-from league.receipts import Receipt, ReceiptError, canonical, new_key, public_hex, race_hash, read_key
+from league.receipts import Receipt, ReceiptError, canonical, new_key, public_hex, race_hash, read_key, read_receipt
 from league.traffic import Boxes
 from tests.league.conftest import laps
 
@@ -36,17 +37,29 @@ def test_a_receipt_is_read_as_it_was_written() -> None:
     assert RECEIPT.to_json(KEY) == TEXT
 
 
+@pytest.mark.parametrize(("kind", "name"), [(Receipt, "submission"), (HeatReceipt, "heat")])
+def test_a_receipt_that_was_signed_long_ago_still_holds_byte_for_byte(kind: type[Receipt], name: str) -> None:
+    text = (Path(__file__).parent / "stored" / f"{name}.json").read_text("utf-8").removesuffix("\n")
+    kept = parse_any(text)
+    assert type(kept) is kind
+    assert kept.to_json(Ed25519PrivateKey.from_private_bytes(bytes(range(32)))) == text
+    said = {1: "Zoë in Spring Cup, submission 12", 7: "Zoë won heat W1.1 of Cup, Zoë - Bob"}
+    assert str(kept) == said[kept.seeds[0]]
+    with pytest.raises(ReceiptError):
+        (HeatReceipt if kind is Receipt else Receipt).parse(text)
+
+
 def test_no_byte_of_a_receipt_can_be_changed(tmp_path: Path) -> None:
     file, content = tmp_path / "receipt.json", bytearray((TEXT + "\n").encode())
     file.write_bytes(content)
-    assert Receipt.read(file) == RECEIPT
+    assert read_receipt(file, Receipt.parse) == RECEIPT
     for place in range(len(content) - 1):
         for flipped in (1, 32):
             changed = content.copy()
             changed[place] ^= flipped
             file.write_bytes(changed)
             with pytest.raises(ReceiptError):
-                Receipt.read(file)
+                read_receipt(file, Receipt.parse)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import pytest
 
 from league import sandbox
 from league.confinement import Limits
+from league.sandbox import Outcome
 from racer_env.errors import BundleError
 
 LIMITS = Limits(cpu_seconds=60, wall_seconds=60, memory_mb=256)
@@ -123,8 +125,8 @@ def test_a_value_comes_back() -> None:
 
 
 def test_a_bad_file_is_refused_and_a_mistake_of_ours_is_a_failure() -> None:
-    assert sandbox.run(refuses, None, LIMITS) == sandbox.Outcome(refused="its weights are not numbers")
-    assert sandbox.run(breaks, None, LIMITS) == sandbox.Outcome(failed="RuntimeError: a mistake of ours")
+    assert sandbox.run(refuses, None, LIMITS) == Outcome(refused="its weights are not numbers")
+    assert sandbox.run(breaks, None, LIMITS) == Outcome(failed="RuntimeError: a mistake of ours")
 
 
 @pytest.mark.parametrize(("function", "code"), [(dies, "3"), (crashes, "SIGSEGV")])
@@ -142,11 +144,22 @@ def test_a_process_that_dies_is_a_failure(function: sandbox.Function, code: str)
     ],
 )
 def test_an_answer_that_is_none_is_a_failure(said: str) -> None:
-    assert sandbox.run(answers, said, LIMITS) == sandbox.Outcome(failed="its process answered nonsense")
+    assert sandbox.run(answers, said, LIMITS) == Outcome(failed="its process answered nonsense")
+
+
+@pytest.mark.parametrize("outcome", [Outcome([1, None]), Outcome(None), Outcome(refused="a"), Outcome(failed="")])
+def test_an_outcome_is_read_as_it_was_written(outcome: Outcome) -> None:
+    assert Outcome.of(outcome.to_json()) == outcome
+
+
+@pytest.mark.parametrize("answer", [None, {"value": 1}, Outcome(1), "{}", b"\xff", b'{"value": 1, "refused": null}'])
+def test_what_another_machine_says_must_be_an_answer_too(answer: object) -> None:
+    assert Outcome.of(answer) == Outcome(failed="its process answered nonsense")
 
 
 def test_an_answer_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "MAX_ANSWER", 1000)
+    assert Outcome.of(b" " * 1001).failed == "its process answered more than 1000 bytes"
     assert sandbox.run(doubles, "x" * 400, LIMITS).value == "x" * 800
     assert sandbox.run(doubles, "x" * 600, LIMITS).failed == "its process answered more than 1000 bytes"
     assert sandbox.run(stalls, "7fffffff", LIMITS).failed == "its process answered more than 1000 bytes"
@@ -202,6 +215,27 @@ def test_time_has_a_limit() -> None:
     started = time.monotonic()
     assert sandbox.run(sleeps, None, replace(LIMITS, wall_seconds=1)).refused == "it took more than the 1 s allowed"
     assert time.monotonic() - started < 30.0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process to copy")
+@pytest.mark.parametrize("after", [0.2, 1.5])
+def test_ctrl_c_while_the_simulator_is_loading_is_only_for_who_waits_for_it(after: float) -> None:
+    script = """
+from league import sandbox
+print(flush=True)
+try:
+    sandbox.prepare()
+except KeyboardInterrupt:
+    print("stopped", flush=True)
+"""
+    command = [sys.executable, "-c", script]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as waits:
+        assert waits.stdout
+        waits.stdout.readline()
+        time.sleep(after)
+        os.killpg(waits.pid, signal.SIGINT)
+        assert waits.communicate(timeout=60) == ("stopped\n", "")
 
 
 def test_a_process_that_is_broken_off_is_gone() -> None:

@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from league import store
+from league import making as makes
 from league.database import Database
 from league.errors import LeagueError
+from league.making import making
+from league.migrations import NEWEST
 from league.races import RaceSettings
 from league.service import League
-from league.store import SQLITE_URL, Store, making
+from league.store import SQLITE_URL, Store
 from racer_env.errors import TrackError
+from tests.league.databases import emptied
 
 
 def contents(folder: Path) -> list[str]:
@@ -77,7 +80,7 @@ def test_a_league_that_cannot_be_finished_leaves_nothing(tmp_path: Path, monkeyp
         raise LeagueError(f"{file} cannot be written: no space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "write", full)
+        patch.setattr(makes, "write", full)
         with pytest.raises(LeagueError, match="no space"):
             Store.create(tmp_path / "league")
     assert contents(tmp_path / "league") == []
@@ -87,9 +90,9 @@ def test_a_league_that_cannot_be_finished_leaves_nothing(tmp_path: Path, monkeyp
 KILLED = """
 import os, sys
 from pathlib import Path
-from league.store import SQLITE_URL, Store, making
+from league.store import Store
 
-left = int(sys.argv[2])
+left = int(sys.argv[3])
 
 def step(event, arguments):  # Python tells of every file that is opened for writing, renamed or removed
     global left
@@ -100,25 +103,69 @@ def step(event, arguments):  # Python tells of every file that is opened for wri
             os._exit(9)
 
 sys.addaudithook(step)
-Store.create(Path(sys.argv[1]))
+Store.create(Path(sys.argv[1]), sys.argv[2])
 """
 
 
-def test_whoever_is_killed_leaves_what_can_be_finished_or_is_refused(tmp_path: Path) -> None:
-    ends = set()
+def killed(folder: Path, url: str, steps: int) -> bool:
+    """Make a league in a process of its own that is killed after so many steps, unless it is done by then."""
+    return subprocess.run([sys.executable, "-c", KILLED, folder, url, str(steps)], check=False).returncode == 9
+
+
+def test_where_somebody_was_killed_at_any_step_a_league_can_be_made(tmp_path: Path, database: str) -> None:
+    seen = set()
     for steps in range(40):
         folder = tmp_path / f"league {steps}"
-        if subprocess.run([sys.executable, "-c", KILLED, folder, str(steps)], check=False).returncode == 0:
+        if not killed(folder, database, steps):
             break
-        try:
-            Store.create(folder)
-            ends.add("finished")
-        except LeagueError as error:
-            ends.add(str(error).partition(" is ")[2] or "already holds a league")
-            there = str(error).partition(" is already there")[0]
-            assert Path(there).exists() or (folder / "league.toml").exists()
-    assert ends >= {"finished", "already there and is not overwritten; move it away to make a league here"}
-    assert len(contents(folder)) == 3
+        seen.update(contents(folder))
+        if (folder / "league.toml").exists():  # it is a league
+            with pytest.raises(LeagueError, match="already holds a league"):
+                Store.create(folder, database)
+            made = Store(folder)
+        else:
+            made = Store.create(folder, database)
+        assert [name for name in contents(folder) if name in ("keys/signing.pem", ".making")] == ["keys/signing.pem"]
+        assert made.database.revision() == NEWEST
+        made.database.drop()
+        made.database.close()
+    assert seen >= {".making", "keys/signing.pem"}
+    assert not any(name.startswith(".") for name in contents(folder))
+
+
+def test_what_was_put_in_the_place_of_what_a_killed_one_made_is_not_touched(tmp_path: Path) -> None:
+    def key_of(folder: Path) -> Path:
+        return folder / "keys" / "signing.pem"
+
+    steps = next(
+        k for k in range(40) if killed(tmp_path / str(k), SQLITE_URL, k) and key_of(tmp_path / str(k)).exists()
+    )
+    folder = tmp_path / str(steps + 1)
+    assert killed(folder, SQLITE_URL, steps + 1)
+    key_of(folder).write_bytes(b"mine")
+    with pytest.raises(LeagueError, match=r"signing\.pem is already there"):
+        Store.create(folder)
+    assert key_of(folder).read_bytes() == b"mine"
+    key_of(folder).unlink()
+    Store.create(folder)
+
+
+def test_tables_that_another_league_made_meanwhile_are_not_touched(tmp_path: Path, server: str) -> None:
+    url = emptied(server, "league")
+    steps = next(k for k in range(40) if killed(tmp_path / str(k), url, k) and Database(url, tmp_path).revision())
+    Database(url, tmp_path).drop()
+    other = Store.create(tmp_path / "other", url)
+    with pytest.raises(LeagueError, match="already holds the tables of a league"):
+        Store.create(tmp_path / str(steps), url)
+    assert other.database.revision() == NEWEST
+
+
+def test_of_two_who_make_a_league_in_one_place_one_is_refused(tmp_path: Path) -> None:
+    with making(tmp_path, SQLITE_URL) as new:
+        with pytest.raises(LeagueError, match="cannot be made a league now: another process is doing that"):
+            Store.create(tmp_path)
+        new.add_key()
+    assert Store(tmp_path).public_key
 
 
 def test_a_league_on_a_track_that_does_not_exist_is_not_made(tmp_path: Path) -> None:

@@ -6,13 +6,15 @@ import os
 import tarfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from league import tidying
 from league.backup import backup, restore
-from league.evaluation import Job
+from league.drives import as_json, driven_of
+from league.evaluation import Job, Run
 from league.heats import Finish, HeatRun
 from league.races import RaceSettings, RaceType
 from league.service import League
@@ -70,8 +72,9 @@ def test_a_replay_that_no_result_names_is_tidied_up_after_a_day_and_no_other(
     for i, racer in enumerate(("Ann", "Bob")):
         league.submissions.submit(bundle(i), None, racer)
 
-    def evaluate(job: Job) -> list[dict[str, object]]:
-        return [made | {"replay_sha256": run} for made in driven(laps(9000))(job)]
+    def evaluate(job: Job) -> dict[str, object]:
+        runs = [replace(made, replay_sha256=run) for made in driven_of(Run, driven(laps(9000))(job)).runs]
+        return as_json(runs) | {"replays": {run: ""}}
 
     for sha256 in (run, heat, lost, fresh, again):
         store.keep_replay(sha256.encode(), sha256)

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import nn
 
-from racer_env import graph
 from racer_env.bundle import Bundle
 from racer_env.car import ContinuousActions, DiscreteActions
 from racer_env.errors import BundleError
@@ -54,10 +53,9 @@ def cases() -> list[Any]:
 
 @pytest.mark.parametrize(("network", "sensors", "actions"), cases())
 def test_every_network_with_every_set_of_sensors_comes_out_the_same(
-    network: str, sensors: tuple[str, ...], actions: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    network: str, sensors: tuple[str, ...], actions: Any, tmp_path: Path
 ) -> None:
     torch.manual_seed(3)
-    monkeypatch.setattr(graph, "MAX_WORK", graph.MAX_WORK // 2)  # of what a stranger's network may need
     run = run_of(tmp_path / "model", network, sensors, actions)
     policy = untrained(run)
     with torch.no_grad():

@@ -236,6 +236,12 @@ def test_a_racer_takes_back_what_waits(league: League) -> None:
     assert ids(launch(league, everyone=True)) == [1, 3, 4]
 
 
+@pytest.mark.usefixtures("finale")
+def test_who_is_removed_is_not_launched(league: League) -> None:
+    league.submissions.remove("Bob", "finale", "two names")
+    assert ids(launch(league, everyone=True)) == [1, 3, 4]
+
+
 def test_what_is_broken_off_is_back_at_its_place(league: League, finale: str) -> None:
     events = race_live(league, finale, 3, Here(driven(laps(9000))))
     assert next(events).submission.id == 3

@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from league import workers
+from league.drives import driven_of
 from league.errors import LeagueError, UnreachableError
-from league.evaluation import Job, Run, runs_of
+from league.evaluation import Job, Run
 from league.models import Status
 from league.races import RaceSettings
 from league.receipts import Receipt
@@ -31,6 +32,7 @@ from racer_env.errors import BundleError
 from tests.league.conftest import Clock, Here, drain, driven, laps
 
 MakeBundle = Callable[[int], Path]
+RUN: dict[str, object] = {"seed": 1, "laps": [], "trace_sha256": "0"}
 
 
 def queued(league: League, bundle: MakeBundle, *racers: str) -> None:
@@ -45,7 +47,7 @@ def claimed(league: League) -> Claim:
 
 
 def runs_for(league: League, claim: Claim, time: int) -> tuple[Run, ...]:
-    return runs_of(driven(laps(time))(league.queue.job(claim)))
+    return driven_of(Run, driven(laps(time))(league.queue.job(claim))).runs
 
 
 def statuses(league: League) -> list[Status]:
@@ -239,7 +241,7 @@ def test_a_bundle_that_was_rejected_in_a_race_is_not_driven_there_again(league: 
     for race in ("community", "community", "second"):
         league.submissions.submit(bundle(1), race, "Ann")
 
-    def evaluate(_: Job) -> list[dict[str, object]]:
+    def evaluate(_: Job) -> dict[str, object]:
         raise BundleError("no layer fits")
 
     engine = Here(evaluate)
@@ -292,12 +294,18 @@ def test_equal_drives_that_are_written_at_the_same_moment_are_flagged(
         None,
         "laps",
         [],
-        [{"seed": 1}],
-        [{"seed": 1, "laps": [], "trace_sha256": "0"}],
-        [{"seed": 1, "laps": [], "trace_sha256": "0", "replay_sha256": "../../key"}],
-        [{"seed": 1, "laps": [], "trace_sha256": "0", "replay_sha256": "0" * 64, "replay": "no base64"}],
+        {},
+        {"runs": [], "replays": {}},
+        {"runs": [{"seed": 1}], "replays": {}},
+        {"runs": [RUN], "replays": {}},
+        {"runs": [RUN | {"replay_sha256": "../../key"}], "replays": {"../../key": ""}},
+        {"runs": [RUN | {"replay_sha256": ""}], "replays": {"": ""}},
+        {"runs": [RUN | {"replay_sha256": "0" * 64}], "replays": {"0" * 64: "no base64"}},
+        {"runs": [RUN | {"replay_sha256": "0" * 64}], "replays": {}},
+        {"runs": [RUN], "replays": {"0" * 64: ""}},
+        {"runs": [RUN], "replays": [""]},
     ],
-    ids=str,
+    ids=range(13),
 )
 def test_a_process_that_answers_nonsense_cannot_hurt(league: League, bundle: MakeBundle, answer: object) -> None:
     queued(league, bundle, "Ann", "Bob")

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from league.drives import as_json, driven_of
 from league.errors import LeagueError
-from league.evaluation import runs_of
+from league.evaluation import Job, Run
 from league.models import Status
 from league.races import RaceSettings
 from league.rules import Lap, Score
@@ -32,8 +33,8 @@ def kept(league: League) -> list[str]:
     return sorted(path.name for path in (league.store.folder / "bundles").iterdir())
 
 
-def failing(error: Exception) -> Callable[..., list[dict[str, object]]]:
-    def evaluate(_: object) -> list[dict[str, object]]:
+def failing(error: Exception) -> Callable[..., dict[str, object]]:
+    def evaluate(_: object) -> dict[str, object]:
         raise error
 
     return evaluate
@@ -71,8 +72,11 @@ def test_a_bundle_that_another_racer_submitted_before_is_flagged(league: League,
 def test_a_driver_that_drives_step_by_step_as_another_racers_is_flagged(league: League, bundle: MakeBundle) -> None:
     for i, racer in enumerate(["Ann", "Ann", "Bob"]):
         league.submissions.submit(bundle(i), None, racer)
-    same = driven(laps(9000))
-    drain(league, evaluate=lambda job: [run | {"trace_sha256": "0" * 64} for run in same(job)])
+
+    def same(job: Job) -> dict[str, object]:
+        return as_json([replace(run, trace_sha256="0" * 64) for run in driven_of(Run, driven(laps(9000))(job)).runs])
+
+    drain(league, evaluate=same)
     assert [s.copy_of for s in league.submissions.all()] == [None, None, 1]
 
 
@@ -85,7 +89,7 @@ def test_only_the_first_of_those_that_drive_the_same_is_the_original_whoever_is_
     flags = []
     for claim in reversed(claims):
         assert claim
-        runs = runs_of(driven(laps(9000))(league.queue.job(claim)))
+        runs = driven_of(Run, driven(laps(9000))(league.queue.job(claim))).runs
         league.queue.score(claim, [replace(run, trace_sha256="0" * 64) for run in runs])
         flags.append([s.copy_of for s in league.submissions.all()])
     assert flags == [[None, None, None, None], [None, None, None, 3], [None, None, 2, 2], [None, 1, None, 1]]
@@ -340,6 +344,24 @@ def test_a_removed_racer_is_off_the_board_and_submits_no_more(league: League, bu
         league.submissions.remove("Ann", None, "again")
     league.submissions.readmit("Ann", None, "a twin")
     assert [s.place for s in league.boards.standings()] == ["=1", "=1"]
+
+
+def test_what_waits_of_a_removed_racer_is_withdrawn_and_not_counted(league: League, bundle: MakeBundle) -> None:
+    for number in range(3):
+        league.submissions.submit(bundle(number), None, "Ann")
+    league.submissions.submit(bundle(3), None, "Bob")
+    claim = league.queue.claim()
+    assert claim
+    league.submissions.remove("Ann", None, "two names")
+    assert statuses(league) == [Status.RUNNING, Status.WITHDRAWN, Status.WITHDRAWN, Status.QUEUED]
+    assert league.submissions.one(2).reason == "its racer was removed"
+    league.queue.score(claim, runs_of(driven(laps(8000))(league.queue.job(claim))))
+    assert [s.racer for s in drain(league, laps(9000))] == ["Bob"]
+    league.submissions.readmit("Ann", None, "a twin")
+    for number in (4, 5):
+        league.submissions.submit(bundle(number), None, "Ann")
+    with pytest.raises(LeagueError, match="has used all 3"):
+        league.submissions.submit(bundle(6), None, "Ann")
 
 
 def test_every_administrative_action_needs_a_reason(league: League, bundle: MakeBundle) -> None:
