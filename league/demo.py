@@ -118,7 +118,13 @@ def _league(folder: Path, programme: Programme) -> League:
         if league.races.all():
             raise LeagueError(f"{folder} holds another league; say another folder for the demonstration")
         season = Season(
-            (Division(DIVISION),), DIVISION, finale=None, seats=0, wildcards=0, scale=ByPosition(finished=1)
+            (Division(DIVISION),),
+            DIVISION,
+            finale=None,
+            seats=0,
+            wildcards=0,
+            scale=ByPosition(finished=1),
+            months=len(programme.rounds),
         )
         league.seasons.create(SEASON, season)
     joined = league.seasons.one(SEASON).team_of
@@ -181,7 +187,7 @@ def _race_bracket(league: League, programme: Programme) -> Iterator[Told]:
         league.brackets.create(BRACKET, heat, best, third_place=True)
     for event in race_bracket(league, BRACKET):
         heat_now = event.heat.heat
-        said = f"{BRACKET}, heat {heat_now.name}: {heat_now.sides[0]} - {heat_now.sides[1]}"
+        said = f"{BRACKET}, heat {heat_now.name}: {' - '.join(map(str, heat_now.sides))}"
         yield Told(f"{said} ..." if event.started else f"{said}: {heat_now.winner} goes on")
     champion = league.brackets.one(BRACKET).bracket.champion
     yield Told(f"{BRACKET} on {programme.arena}: {champion} wins", lasting=True)

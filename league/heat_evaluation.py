@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from league.errors import LeagueError
-from league.evaluation import simulator_race
+from league.evaluation import car_of, simulator_race
 from league.heats import Finish, HeatResult, HeatRun, rotated
 from league.races import RaceSettings, RaceType
 from racer_env.bundle import Bundle
@@ -84,10 +84,22 @@ def _check(bundles: Mapping[str, Bundle], settings: RaceSettings, seeds: Sequenc
         raise LeagueError(f"a heat of this race needs {wanted}, not {len(bundles)}")
     if not seeds:
         raise LeagueError("a heat needs at least one seed")
+    _check_lidars(bundles)
+
+
+def _check_lidars(bundles: Mapping[str, Bundle]) -> None:
+    """Raise `BundleError` if two drivers expect different things of the same sensor: in one world it is one."""
+    from racer_env.sensors import Sensor, find_sensors
+
+    seen: dict[str, tuple[str, Sensor]] = {}
+    for racer, bundle in bundles.items():
+        for sensor in find_sensors(bundle.metadata.sensors, bundle.metadata.lidar):
+            other, first = seen.setdefault(sensor.name, (racer, sensor))
+            if sensor != first:
+                raise BundleError(f"{racer}: its lidar_config is another than that of {other}, who cannot race it")
 
 
 def _entry(name: str, bundle: Bundle, settings: RaceSettings) -> Entry:
-    from racer_env.car import find_car
     from racer_env.driver import Entry
     from racer_env.network import NetworkDriver
 
@@ -95,7 +107,7 @@ def _entry(name: str, bundle: Bundle, settings: RaceSettings) -> Entry:
         driver = NetworkDriver(bundle)
     except BundleError as error:
         raise BundleError(f"{name}: {error}") from error
-    return Entry(_Named(name, driver), bundle.metadata, find_car(settings.car) if settings.car else None)
+    return Entry(_Named(name, driver), bundle.metadata, car_of(settings))
 
 
 @dataclass(frozen=True)

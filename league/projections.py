@@ -59,7 +59,10 @@ def _times(board: Sequence[Standing], racer: str) -> list[int]:
 
 @dataclass(frozen=True)
 class Outlook:
-    """Where a racer can still end in a season's table, if a round can give a racer anything up to a winner's points."""
+    """Where a racer can still end in a season's table, if a round can give a racer anything up to a winner's points.
+
+    Racers who are not in the table yet are left out, so that who is last in it may fall further.
+    """
 
     racer: str
     position: int  #: that is asked for

@@ -10,7 +10,7 @@ import typer
 from league.output_cli import HERE, AsJson, Folder, Reason, choice, milliseconds, moment, print_json, print_table, show
 
 if TYPE_CHECKING:
-    from league.service import SeasonRecord
+    from league.service import SeasonNeed, SeasonRecord
 
 app = typer.Typer(no_args_is_help=True, help="Races that belong together: points, divisions, teams, seats.")
 needs_app = typer.Typer()
@@ -245,17 +245,22 @@ def needs(
         ]
         print_table("Race|For|>Time|Has it|>Likely next time", rows)
     for need in points:
-        o = need.outlook
-        said = (
-            "is sure" if o.sure else f"is sure with {o.needed} points more" if o.needed else "cannot be made sure alone"
-        )
-        said = said if o.possible else "cannot be reached"
-        typer.echo(
-            f"{need.season}, {need.division}: {o.points} points, {need.rounds_left} races to go, "
-            f"place {o.best} to {o.worst} in the end; place {o.position} {said}"
-        )
+        typer.echo(_outlook_said(need))
     if not times and not points:
         typer.echo("no race is open, and no season has points yet")
+
+
+def _outlook_said(need: SeasonNeed) -> str:
+    """Where a racer can end in a season, and if what."""
+    o, left = need.outlook, need.rounds_left
+    to_go = f", {left} {'race' if left == 1 else 'races'} to go" if left or need.months else ""
+    other = "no other race" if left else "no race"
+    unless = "" if need.months else f"; if {other} is added (how many months the season has is not said)"
+    places = f"place {o.best}" if o.best == o.worst else f"place {o.best} to {o.worst}"
+    said = "is sure" if o.sure else f"is sure with {o.needed} points more" if o.needed else "cannot be made sure alone"
+    said = said if o.possible else "cannot be reached"
+    of = f"{need.season}, {need.division}: {o.points} points{to_go}{unless}"
+    return f"{of}, in the end {places} of those in the table; place {o.position} {said}"
 
 
 def _print_races(record: SeasonRecord) -> None:
@@ -271,7 +276,8 @@ def _print_races(record: SeasonRecord) -> None:
         )
         for stage in record.stages
     ]
-    typer.echo(f"{record.name}, made {moment(record.created_at)} UTC")
+    of = f"{record.season.months} months, " if record.season.months else ""
+    typer.echo(f"{record.name}, {of}made {moment(record.created_at)} UTC")
     print_table("Part|>Month|For|Race|State|>Racers|Leads", rows)
 
 

@@ -55,7 +55,7 @@ class Month:
     finale: Board = ()
 
 
-_LEAST = {"finale": 1, "seats": 0, "points_seats": 0, "wildcards": 0, "groups": 1, "each": 1, "best": 1}
+_LEAST = {"finale": 1, "seats": 0, "points_seats": 0, "wildcards": 0, "groups": 1, "each": 1, "best": 1, "months": 1}
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ class Season:
     """What a season consists of; the defaults are those of the AWS League of 2021.
 
     Raises:
-        LeagueError: there is no such division to qualify in, or a number is less than it can be.
+        LeagueError: there is no such division to qualify in, a number is less than it can be, or somebody is placed
+            after the last month.
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
@@ -79,6 +80,7 @@ class Season:
     elimination: Elimination = Elimination.SINGLE
     scale: Scale = CHAMPIONSHIP  #: what a round is worth
     best: int | None = None  #: rounds of each racer that count; None: all
+    months: int | None = None  #: that it is planned to have; None: it is not said
     placed: tuple[tuple[str, str, int], ...] = ()  #: by the organiser: racer, division, the first month
 
     def __post_init__(self) -> None:
@@ -89,6 +91,11 @@ class Season:
         for name, least in _LEAST.items():
             if getattr(self, name) is not None and getattr(self, name) < least:
                 raise LeagueError(f"{name} is {getattr(self, name)}, but must be at least {least}")
+        for racer, _, since in self.placed:
+            if self.months is not None and since >= self.months:
+                raise LeagueError(
+                    f"{racer!r} cannot be placed from month {since + 1} on: the last one is {self.months}"
+                )
 
     def roster(self, months: Sequence[Month]) -> Roster:
         """Who is in which division, after these months and in each of them."""

@@ -97,9 +97,10 @@ class PolicyNetwork(nn.Module):
         self._inputs = {node.name: sensor for sensor, node in inputs(graph, self._output).items()}
         self._one_by_one = any(n.shape and n.shape.sizes[0] == 1 for n in graph.placeholders if n.name in self._inputs)
         constants, nodes = fold(graph, self._output)
-        self._nodes = tuple(node for node in nodes if node.op != "Placeholder")
-        used = dict.fromkeys(name for node in self._nodes for name in node.sources if name in constants)
-        weights = {node.sources[1] for node in self._nodes if node.op in ("Conv2D", "MatMul")}
+        computed = tuple(node for node in nodes if node.op != "Placeholder")
+        self._steps = tuple((node, OPERATIONS[node.op], node.sources) for node in computed)
+        used = dict.fromkeys(name for node in computed for name in node.sources if name in constants)
+        weights = {node.sources[1] for node in computed if node.op in ("Conv2D", "MatMul")}
         self._constants = {name: f"constant_{i}" for i, name in enumerate(used)}
         self._allowed = set[int]()  #: numbers of frames that were found not to be too much work
         for name, parameter in self._constants.items():
@@ -116,12 +117,13 @@ class PolicyNetwork(nn.Module):
     def _run(self, values: dict[str, Tensor]) -> Tensor:
         frames = len(next(iter(values.values()), ()))
         budget = None if frames in self._allowed else Budget(frames)
-        values |= {name: self.get_buffer(parameter) for name, parameter in self._constants.items()}
-        for node in self._nodes:
-            sources = [values[name] for name in node.sources]
+        buffers = dict(self.named_buffers(recurse=False))
+        values |= {name: buffers[parameter] for name, parameter in self._constants.items()}
+        for node, operation, sources in self._steps:
+            taken = [values[name] for name in sources]
             if budget:
-                budget.spend(node, sources)
-            values[node.name] = OPERATIONS[node.op](node.attributes, *sources)
+                budget.spend(node, taken)
+            values[node.name] = operation(node.attributes, *taken)
         self._allowed.add(frames)
         return values[self._output]
 

@@ -180,7 +180,8 @@ class Simulator:
     def step(self, actions: npt.NDArray[Any]) -> Step:
         """Judge and reward every car where it stands, with its action, then move it.
 
-        A car whose episode is over in a world where others still drive is out: it is not there any more.
+        A car whose episode is over in a world where others still drive is out: it is not there any more. What a car
+        observed at the end of its episode stays until it is reset.
 
         Args:
             actions: indices (n,), pairs (n, 2) in [-1, 1], or `COMMAND` records (n,), for cars that differ in theirs.
@@ -194,7 +195,7 @@ class Simulator:
         self._move(state.episode.done)
         self._look(self.everyone)
         state.ticks += 1
-        self._read_sensors(self.everyone)
+        self._read_sensors(np.flatnonzero(~out) if out.any() else self.everyone)
         return Step(self.observations, self.rewards, state.episode.done, self.judged, state.episode, self.command)
 
     def params(self, cars: Sequence[int] | Ints | None = None) -> list[dict[str, Any]]:

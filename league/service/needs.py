@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from league.lifecycle import State
 from league.models import KeptSeason, Participant, Race, Racer, Result
 from league.projections import ANY_TIME, Outlook, chance, outlook, time_for_position, time_for_promotion, time_for_seat
 from league.receipts import Receipt
+from league.regions import regional
 from league.rules import Standing
 from league.service.boards import standings_of
 from league.service.desk import Desk, find_race, find_racer, must_be, times_of
@@ -38,7 +39,8 @@ class SeasonNeed:
 
     season: str
     division: str
-    rounds_left: int  #: of the races that the season has been given
+    rounds_left: int  #: races to come: those that the season has been given, and those that it plans
+    months: int | None  #: that the season plans; None: it does not say, so that more races may come
     outlook: Outlook
 
 
@@ -110,7 +112,8 @@ def _times(
     result = session.get(Result, mine.entry.submission) if mine else None
     driven = [settings.score(run.laps) for run in Receipt.parse(result.receipt).runs] if result else []
     scored = mine.entry.score.time_ms if mine else None
-    for what, time in (*_positions(board, mine, racer, position), *_of_season(records, race.name, board, racer)):
+    prizes = _of_season(records, race.name, board, racer) if settings.grid == 1 else ()  # which heats give otherwise
+    for what, time in (*_positions(board, mine, racer, position), *prizes):
         if time is not None:
             likely = chance(driven, time, settings.runs) if driven else None
             has = scored is not None and scored <= time
@@ -144,10 +147,23 @@ def _prizes(
             yield "promotion", time_for_promotion(board, racer, division.promoted)
         if division.name == season.qualifying and season.finale is not None:
             yield "a place in the finale", time_for_seat(board, racer, season.finale, taken)
-    gives = season.wildcards if stage.part is Part.WILDCARD else season.seats
+    yield "a seat in the championship", _seat(record, stage, board, racer, taken)
+
+
+def _seat(
+    record: SeasonRecord, stage: Stage, board: Sequence[Standing], racer: str, taken: Container[str]
+) -> int | None:
+    """The time for a seat: of a month's among the racer's region, if the season has regions; None if there is none."""
+    season, region_of = record.season, record.region_of
+    if stage.part is Part.WILDCARD:
+        return time_for_seat(board, racer, season.wildcards, taken)
     fills = stage.part is Part.QUALIFIER and stage.division == season.qualifying and season.finale is None
-    if (fills or stage.part in (Part.FINALE, Part.WILDCARD)) and not record.region_of:
-        yield "a seat in the championship", time_for_seat(board, racer, gives, taken)
+    if not fills and stage.part is not Part.FINALE:
+        return None
+    if not region_of:
+        return time_for_seat(board, racer, season.seats, taken)
+    region = region_of.get(racer)
+    return time_for_seat(regional(board, region_of).get(region, ()), racer, season.seats, taken) if region else None
 
 
 def _points(record: SeasonRecord, racer: str, position: int) -> SeasonNeed | None:
@@ -157,6 +173,5 @@ def _points(record: SeasonRecord, racer: str, position: int) -> SeasonNeed | Non
     if racer not in {row.racer for row in table}:
         return None
     left, season = record.rounds_left(division), record.season
-    return SeasonNeed(
-        record.name, division, left, outlook(table, racer, position, left, season.scale.most, season.best)
-    )
+    seen = outlook(table, racer, position, left, season.scale.most, season.best)
+    return SeasonNeed(record.name, division, left, season.months, seen)

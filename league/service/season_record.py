@@ -1,8 +1,8 @@
 """What has happened in a season, read from its races; and who may race in which of them.
 
 Nothing of it is kept: divisions, seats and tables follow from the season's settings and the boards of its races. A
-board moves racers and gives seats once its race is over: closed and driven, final, or cancelled, which counts as
-raced by nobody. Months are numbers from 0, and named from 1 in what is said.
+board moves racers and gives seats once its race is over: closed and driven, its heats too if they decide it, final, or
+cancelled, which counts as raced by nobody. Months are numbers from 0, and named from 1 in what is said.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from league.lifecycle import State
 from league.models import IN_FLIGHT, KeptSeason, Member, Race, Racer, Round, Submission
 from league.points import Row, season_table
 from league.seasons import Board, Month, Season, Seat
-from league.service.boards import standings_of
+from league.service.boards import heats_left, standings_of
 from league.service.desk import times_of
 
 
@@ -94,9 +94,15 @@ class SeasonRecord:
         return tuple(stage.decided for stage in groups)
 
     def rounds_left(self, division: str | None = None) -> int:
-        """The division's races that are still to be raced."""
+        """The division's races that are still to be raced: those that are there, and those that are only planned.
+
+        A month that has no race, but comes before one whose race is over, is not raced any more.
+        """
         name = division or self.season.qualifying
-        return sum(stage.division == name and not stage.over for stage in self._qualifiers())
+        over = {stage.month or 0: stage.over for stage in self._qualifiers() if stage.division == name}
+        last = max((month for month, is_over in over.items() if is_over), default=-1)
+        planned = sum(month not in over for month in range(last + 1, self.season.months or 0))
+        return planned + sum(not is_over for is_over in over.values())
 
     def refusal(self, stage: Stage, racer: str) -> str | None:
         """Why a racer may not race in a race of the season; None if they may."""
@@ -120,7 +126,7 @@ class SeasonRecord:
         return [stage for stage in self.stages if stage.part is Part.QUALIFIER]
 
     def _all_over(self) -> bool:
-        return all(stage.over for stage in self.stages if stage.month is not None)
+        return not self.rounds_left() and all(stage.over for stage in self.stages if stage.month is not None)
 
     def _month(self, number: int) -> Month:
         boards = {s.division: s.decided for s in self._qualifiers() if s.month == number and s.division}
@@ -194,6 +200,7 @@ def _waiting(session: Session, races: Collection[int]) -> set[int]:
 
 def _stage(session: Session, found: Round, now: datetime, *, waiting: bool) -> Stage:
     state = times_of(found.race).state(now)
-    over = state in (State.CLOSED, State.FINAL, State.CANCELLED) and not waiting
+    raced = state in (State.CLOSED, State.FINAL) and not waiting and heats_left(session, found.race) is None
     board = () if state is State.CANCELLED else standings_of(session, found.race_id)
+    over = raced or state is State.CANCELLED
     return Stage(found.race.name, state, over, found.part, found.month, found.division, found.group_number, board)

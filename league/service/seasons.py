@@ -24,6 +24,8 @@ from league.settings_file import to_json
 from league.teams import Team, team_table
 from racer_env.errors import nearest
 
+_MOST_MONTHS = 10_000  #: of a season that does not say how many it has
+
 
 @dataclass(frozen=True)
 class Seasons(Desk):
@@ -72,8 +74,8 @@ class Seasons(Desk):
             group: from 0, of a knockout; the first that has no race yet if not given.
 
         Raises:
-            LeagueError: there is no such season, race or division, the race is in a season or over, or the place is
-                taken.
+            LeagueError: there is no such season, race, division or month, the race is in a season or over, or the
+                place is taken.
         """
         with self.store.database.writing() as session:
             kept, found = find_season(session, season, lock=True), find_race(session, race, lock="write")
@@ -104,7 +106,7 @@ class Seasons(Desk):
         """Put a racer into a division from a month on, counted from 0.
 
         Raises:
-            LeagueError: there is no such season or division, or no reason.
+            LeagueError: there is no such season, division or month, or no reason.
         """
         reason = needed_reason(reason)
         with self.store.database.writing() as session:
@@ -196,7 +198,7 @@ def _place(
         division = division_of(record.season, division or race.settings.division)
     taken = [s for s in record.stages if (s.part, s.division) == (part, division)]
     if of_month:
-        month = _free("month", month, [s.month for s in taken], 10_000)
+        month = _free("month", month, [s.month for s in taken], record.season.months or _MOST_MONTHS)
     elif part is Part.KNOCKOUT:
         group = _free("group", group, [s.group for s in taken], record.season.groups)
     elif taken:
@@ -206,7 +208,9 @@ def _place(
 
 def _free(what: str, wanted: int | None, taken: list[int | None], count: int) -> int:
     """The number that is wanted, or the first that is free."""
-    number = next(n for n in range(count + 1) if n not in taken) if wanted is None else wanted
+    number = next((n for n in range(count) if n not in taken), None) if wanted is None else wanted
+    if number is None:
+        raise LeagueError(f"each {what} from 1 to {count} has its race already")
     if not 0 <= number < count:
         raise LeagueError(f"{what} {number + 1} does not exist: it is from 1 to {count}")
     if number in taken:

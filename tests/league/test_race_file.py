@@ -51,7 +51,8 @@ FULL = RaceSettings(
     region="EU",
 )
 BOTS = replace(find_preset("head_to_bot"), bots=BotCars(count=2, random=True, lane_change=(1.0, 5.0)))
-RACES = [*PRESETS.values(), FULL, BOTS, replace(COMMUNITY, continuous=False)]
+OWN_CAR = replace(COMMUNITY, car={"name": "mine", "version": 5, "grip_across": 3.0, "steering_lag": 0.25})
+RACES = [*PRESETS.values(), FULL, BOTS, OWN_CAR, replace(COMMUNITY, continuous=False)]
 
 
 def said(file: Path, text: str) -> RaceSettings:
@@ -97,6 +98,8 @@ def test_a_limit_may_be_unlimited(limit: str) -> None:
 
 def test_a_track_file_lies_beside_the_race(tmp_path: Path) -> None:
     assert said(tmp_path / "race.toml", 'track = "mine.npy"').track == str(tmp_path / "mine.npy")
+    assert said(tmp_path / "race.toml", 'car = "mine.toml"').car == str(tmp_path / "mine.toml")
+    assert said(tmp_path / "race.toml", 'car = "deepracer_v5"').car == "deepracer_v5"
 
 
 @pytest.mark.parametrize(
@@ -166,7 +169,7 @@ def test_whatever_a_file_says_is_a_race_or_a_sentence(raw: dict[str, object]) ->
 def test_every_preset_is_a_race_that_the_simulator_drives(name: str) -> None:
     check_drivable(PRESETS[name])
     race, settings = simulator_race(PRESETS[name]), PRESETS[name]
-    assert (race.laps, race.resets, race.time_limit) == (settings.laps, settings.resets, settings.time_limit)
+    assert (race.laps, race.resets, race.time_limit) == (settings.laps, settings.resets, settings.ends_after)
     assert (race.obstacles is not None) == (settings.race_type is RaceType.OBJECT_AVOIDANCE)
     assert (race.bots is not None) == (settings.race_type is RaceType.HEAD_TO_BOT)
 
@@ -182,6 +185,8 @@ def test_the_presets_are_what_the_leagues_raced() -> None:
         "object_avoidance": ("total_time", 3, 3, 5.0, 5.0, 50),
         "head_to_bot": ("total_time", 3, 3, 3.0, 5.0, 50),
         "live_finale": ("best_lap", 1, 15, 3.0, 3.0, 2),
+        "head_to_head": ("best_lap", 1, 3, 5.0, 5.0, 50),
+        "grand_prix": ("best_lap", 1, 5, 5.0, 5.0, 50),
         "community": ("best_lap", 1, 3, 3.0, 5.0, None),
     }
     assert LIVE_FINALE.time_limit == 180.0
@@ -191,7 +196,7 @@ def test_the_presets_are_what_the_leagues_raced() -> None:
 def test_every_setting_reaches_the_simulator() -> None:
     race = simulator_race(replace(FULL, format=RaceFormat.CLASSIC))
     assert (race.laps, race.continuous, race.clock, race.resets, race.mercy_resets) == (5, True, "frame", 0, 3)
-    assert (race.off_track_penalty, race.collision_penalty, race.time_limit) == (1.5, 0.0, None)
+    assert (race.off_track_penalty, race.collision_penalty, race.time_limit) == (1.5, 0.0, FULL.ends_after)
     assert (race.reversed_penalty, race.immobilized_penalty) == (2.0, 1.0)
     assert race.obstacles is not None
     assert (len(race.obstacles), race.obstacles.shape) == (2, "amazon_box_obstacle")

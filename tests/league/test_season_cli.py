@@ -90,7 +90,31 @@ def test_a_racer_is_told_what_they_need() -> None:
     assert (points["position"], points["points"], points["rounds_left"]) == (1, 18, 1)
     said = shown("needs", "Bob", "--position", 1)
     assert "00:10.000" in said
-    assert "2026, Open: 18 points, 1 races to go, place 1 to 2 in the end" in said
+    assert "2026, Open: 18 points, 1 race to go; if no other race is added (how many months the season has is" in said
+    assert "in the end place 1 to 2 of those in the table; place 1 cannot be made sure alone" in said
+
+
+@pytest.mark.usefixtures("folder")
+def test_where_the_season_says_its_months_the_races_that_are_to_come_count(tmp_path: Path) -> None:
+    (tmp_path / "season.toml").write_text(
+        'months = 2\nqualifying = "All"\nfinale = "none"\n[[divisions]]\nname = "All"'
+    )
+    shown("season", "create", "short", "--file", tmp_path / "season.toml")
+    assert "short, 2 months, made" in shown("season", "show", "short")
+    shown("season", "drop", "May", "--reason", "it is of another season")
+    shown("season", "add", "May", "--season", "short")
+    shown("close", "May")
+    (points,) = listed("needs", "Ada", "--season", "short")["points"]
+    assert (points["rounds_left"], points["months"], points["worst"]) == (1, 2, 2)
+    assert "short, All: 25 points, 1 race to go, in the end place 1 to 2 of" in shown(
+        "needs", "Ada", "--season", "short"
+    )
+    refused = racer("season", "add", "community", "--season", "short", "--month", 3)
+    assert "month 3 does not exist: it is from 1 to 2" in str(refused.exception)
+    shown("season", "add", "community", "--season", "short")
+    shown("cancel", "community", "--reason", "rain")
+    said = shown("needs", "Ada", "--season", "short")
+    assert "short, All: 25 points, 0 races to go, in the end place 1 of those in the table; place 1 is sure" in said
 
 
 @pytest.mark.usefixtures("folder")

@@ -152,6 +152,22 @@ class Notes:
         return float(params["steps"])
 
 
+def test_what_a_car_saw_last_stays_until_it_is_reset(oval: Track) -> None:
+    world = world_of(oval, 2, race=EVALUATION, sensors=find_sensors(["STATE"]))
+    x, y = (oval.outer[0] + 5.0).tolist()
+    world.place(1, x, y, 0.0)
+    forward = np.array([[0.0, 1.0], [0.0, 1.0]])
+    while not world.state.episode.done[1]:
+        last = {name: seen.copy() for name, seen in world.step(forward).observations.items()}["STATE"]
+    for _ in range(3):
+        now = world.step(forward).observations["STATE"]
+    assert world.state.episode.done.tolist() == [False, True]
+    np.testing.assert_array_equal(now[1], last[1])
+    assert (now[0] != last[0]).any()
+    world.reset([1])
+    assert (world.observations["STATE"][1] != last[1]).any()
+
+
 def test_the_reward_judges_the_pose_before_the_action_with_the_action_that_was_chosen(oval: Track) -> None:
     notes = Notes()
     world = world_of(oval, reward=RewardFunction.of(notes))

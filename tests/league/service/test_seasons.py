@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,23 @@ def test_seats_go_to_who_has_none_and_the_last_race_gives_wildcards(league: Leag
     assert [(seat.racer, seat.won) for seat in league.seasons.one().seats] == [("Ada", Won.MONTH), ("Bob", Won.MONTH)]
     league.races.close("Last")
     assert league.seasons.one().seats[-1].won is Won.WILDCARD
+
+
+def test_a_season_has_no_race_beyond_its_months_and_gives_seats_by_points_after_the_last(
+    league: League, bundle: Bundles
+) -> None:
+    league.seasons.create("2026", replace(ONE, seats=0, points_seats=1, months=2))
+    race(league, "May", {"Ada": 10_000}, bundle)
+    assert league.seasons.one().seats == ()
+    league.races.create("July", RaceSettings(runs=1))
+    with pytest.raises(LeagueError, match="month 3 does not exist: it is from 1 to 2"):
+        league.seasons.add(None, "July", month=2)
+    race(league, "June", {"Ada": 10_000}, bundle)
+    assert [(seat.racer, seat.won) for seat in league.seasons.one().seats] == [("Ada", Won.POINTS)]
+    with pytest.raises(LeagueError, match="each month from 1 to 2 has its race already"):
+        league.seasons.add(None, "July")
+    with pytest.raises(LeagueError, match="'Ada' cannot be placed from month 3 on: the last one is 2"):
+        league.seasons.place(None, "Ada", "All", 2, "a test")
 
 
 def test_a_finale_is_for_the_best_of_its_month_and_knockouts_for_who_has_a_seat(
