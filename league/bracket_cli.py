@@ -1,4 +1,4 @@
-"""``racer league bracket``: knockout brackets of heats between two racers' cars."""
+"""``racer league bracket``: heats between racers' cars from which the best go on, of two or on a grid."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from league.bracket_output_cli import kind_of, line_of, print_bracket
 from league.organise_cli import File, Preset, Randomisation, settings_from
-from league.output_cli import HERE, AsJson, Folder, Reason, choice, milliseconds, print_json, print_table, show
+from league.output_cli import HERE, AsJson, Folder, Reason, choice, print_json, show
 
 if TYPE_CHECKING:
     from league.brackets import Elimination
-    from league.service import BracketView, HeatView, League
+    from league.races import RaceSettings
+    from league.service import League
 
-app = typer.Typer(no_args_is_help=True, help="Knockout brackets of heats between two.")
+app = typer.Typer(no_args_is_help=True, help="Heats from which the best go on: of two, or on a grid.")
 
 Which = Annotated[str | None, typer.Argument(help="The bracket; needed when there are several.")]
 Of = Annotated[str | None, typer.Option("--bracket", help="Which bracket; needed when there are several.")]
-Heat = Annotated[str, typer.Argument(help="The heat, such as W1.2.")]
+Heat = Annotated[str, typer.Argument(help="The heat, such as W1.2 or final.")]
 
 
 @app.command()
@@ -28,34 +30,50 @@ def create(
     race: Annotated[str | None, typer.Option(help="The best of this race, with their drivers there.")] = None,
     season: Annotated[str | None, typer.Option(help="The best of this season's table, or of its knockouts.")] = None,
     racers: Annotated[list[str] | None, typer.Option("--racer", help="Or these, best seed first.")] = None,
-    top: Annotated[int, typer.Option(help="How many of a race or a season's table.", min=2)] = 8,
-    elimination: Annotated[str | None, typer.Option(help="single, or double: out after two lost heats.")] = None,
-    third_place: Annotated[bool, typer.Option("--third-place", help="Race for it in a single elimination.")] = False,
+    top: Annotated[
+        int | None,
+        typer.Option(help="How many of a race or a season's table; one full grid, or 8, if not said.", min=2),
+    ] = None,
+    cars: Annotated[int | None, typer.Option(help="Cars in a heat: 2, or a grid of 3 to 8.", min=2, max=8)] = None,
+    elimination: Annotated[
+        str | None, typer.Option(help="Of heats of two: single, or double, out after two lost heats.")
+    ] = None,
+    third_place: Annotated[
+        bool, typer.Option("--third-place", help="Race for it in a single elimination of heats of two.")
+    ] = False,
     preset: Preset = None,
     file: File = None,
     track: Annotated[str | None, typer.Option(help="A track's name (racer tracks list) or its .npy file.")] = None,
     laps: Annotated[int | None, typer.Option(help="Laps of a heat.")] = None,
-    runs: Annotated[int | None, typer.Option(help="Runs of a heat; who wins most of them goes on.")] = None,
+    runs: Annotated[int | None, typer.Option(help="Runs of a heat, whose median place counts.")] = None,
     randomisation: Randomisation = None,
     more: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting of a race.")
     ] = None,
     folder: Folder = HERE,
 ) -> None:
-    """Make a bracket: of the best of a race, of a season, or of whom you name."""
+    """Make a bracket: of the best of a race, of a season, or of whom you name.
+
+    A race of type head_to_head or grid is decided by its bracket: --race is enough, once it is closed and driven.
+    """
     from league.brackets import Elimination
     from league.service import League
 
+    if sum(map(bool, (race and not racers, season, racers))) != 1:
+        raise typer.BadParameter("say --race, --season, or --racer several times")
     how = choice(Elimination, elimination, "--elimination") if elimination else None
     said: dict[str, Any] = {"track": track, "laps": laps, "runs": runs, "randomisation": randomisation}
-    settings = settings_from(preset, file, more, race_type="head_to_head", **said)
     league = League(folder)
-    seeds, found = _seeds(league, race, season, racers or [], top)
-    made = league.brackets.create(
-        name, settings, seeds, race, how or found or Elimination.SINGLE, third_place=third_place
-    )
-    typer.echo(f"{made.name}: {len(seeds)} racers, {made.bracket.elimination} elimination; racer league bracket run")
-    _print(made)
+    if race and not racers and league.races.one(race).settings.grid > 1:
+        _say_nothing(race, said | {"cars": cars, "preset": preset, "file": file, "set": more})
+        made = league.brackets.create_of_race(name, race, top, how or Elimination.SINGLE, third_place=third_place)
+    else:
+        settings = _heats(preset, file, more, cars, said)
+        seeds, found = _seeds(league, race, season, racers or [], top or settings.cars or 8)
+        how = how or (found if settings.grid == 2 else None) or Elimination.SINGLE
+        made = league.brackets.create(name, settings, seeds, race, how, third_place=third_place)
+    typer.echo(f"{made.name}: {len(made.bracket.racers)} racers, {kind_of(made)}; racer league bracket run")
+    print_bracket(made)
 
 
 @app.command("list")
@@ -68,8 +86,8 @@ def list_brackets(folder: Folder = HERE, as_json: AsJson = False) -> None:
         League(folder).brackets.all(),
         as_json,
         bracket_row,
-        "Bracket|Elimination|Track|>Racers|Champion",
-        lambda b: (b.name, b.bracket.elimination, b.settings.track, len(b.bracket.racers), b.bracket.champion),
+        "Bracket|Heats|Track|>Racers|Champion|Decides",
+        lambda b: (b.name, kind_of(b), b.settings.track, len(b.bracket.racers), b.bracket.champion, b.race),
     )
 
 
@@ -94,7 +112,7 @@ def show_bracket(
     if as_json:
         print_json(bracket_row(shown))
     elif not out:
-        _print(shown)
+        print_bracket(shown)
 
 
 @app.command()
@@ -126,11 +144,28 @@ def award(
     bracket: Of = None,
     folder: Folder = HERE,
 ) -> None:
-    """Decide a heat without racing it."""
+    """Decide a heat of two without racing it."""
     from league.service import League
 
     done = League(folder).brackets.award(bracket, heat, racer, reason)
     typer.echo(f"heat {done.heat.name} goes to {done.heat.winner}")
+
+
+@app.command()
+def scratch(
+    heat: Heat,
+    racer: Annotated[str, typer.Option(help="Who does not start.")],
+    reason: Reason,
+    bracket: Of = None,
+    folder: Folder = HERE,
+) -> None:
+    """Leave a racer out of a heat who cannot or may not race: they are out; who is left alone in it has won it."""
+    from league.service import League
+
+    done = League(folder).brackets.scratch(bracket, heat, racer, reason)
+    typer.echo(f"{racer} does not start in heat {done.heat.name}")
+    if done.heat.decided:
+        typer.echo(f"heat {done.heat.name} goes to {done.heat.winner}")
 
 
 @app.command()
@@ -168,19 +203,10 @@ def race_heats(league: League, bracket: str, heat: str | None = None) -> None:
                 console.print(Text(line_of(event.heat)), soft_wrap=True)
 
 
-def line_of(view: HeatView) -> str:
-    """A heat in one line."""
-    first, second = view.heat.sides
-    result = "" if view.result is None else f"  {view.heat.winner} wins {_wins(view)}"
-    return f"{view.heat.name:>5}  {first} - {second}{result}"
-
-
 def _seeds(
     league: League, race: str | None, season: str | None, racers: list[str], top: int
 ) -> tuple[list[str], Elimination | None]:
     """Who races, best seed first, and how, if a season says it."""
-    if sum(map(bool, (race and not racers, season, racers))) != 1:
-        raise typer.BadParameter("say --race, --season, or --racer several times")
     if racers:
         return racers, None
     if season:
@@ -194,28 +220,25 @@ def _seeds(
     return [s.entry.racer for s in board if s.finished][:top], None
 
 
-def _print(view: BracketView) -> None:
-    rows = [(heat.heat.name, *map(_name, heat.heat.sides), _name(heat.heat.winner), *_how(heat)) for heat in view.heats]
-    print_table("Heat|First|Second|Winner|>Runs|>Winner's time|>Loser's", rows)
-    if view.bracket.places:
-        typer.echo("  ".join(f"{place}. {racer}" for racer, place in view.bracket.places.items()))
+def _heats(
+    preset: str | None, file: Path | None, more: list[str] | None, cars: int | None, said: dict[str, Any]
+) -> RaceSettings:
+    """The settings of heats: of as many cars as is said, or as the preset or the file has it, or of two."""
+    from league.presets import find_preset
+    from league.race_file import read_race
+    from league.races import RaceType
+
+    found = read_race(file) if file else find_preset(preset) if preset else None
+    if cars is not None:
+        kind = RaceType.HEAD_TO_HEAD if cars == 2 else RaceType.GRID
+    else:
+        kind = found.race_type if found and found.grid > 1 else RaceType.HEAD_TO_HEAD
+    on_grid = cars if kind is RaceType.GRID else None
+    return settings_from(preset, file, more, race_type=kind.value, cars=on_grid, **said)
 
 
-def _how(view: HeatView) -> tuple[str, str, str]:
-    """Runs won, and the median times of winner and loser."""
-    if view.awarded is not None:
-        return f"awarded: {view.awarded}", "", ""
-    if view.result is None:
-        return "bye" if view.heat.bye else "to be raced" if view.heat.ready else "", "", ""
-    finishes = [s.finish for s in view.result.standings]
-    times = ["DNF" if finish.time_ms is None else milliseconds(finish.time_ms) for finish in finishes]
-    return _wins(view), times[0], times[1]
-
-
-def _wins(view: HeatView) -> str:
-    assert view.result is not None
-    return ":".join(str(s.wins) for s in view.result.standings)
-
-
-def _name(side: object) -> str:
-    return side if isinstance(side, str) else ""
+def _say_nothing(race: str, said: dict[str, Any]) -> None:
+    """Refuse what a race of several cars says itself."""
+    given = [f"--{name}" for name, value in said.items() if value is not None]
+    if given:
+        raise typer.BadParameter(f"race {race!r} says itself how its heats are raced; leave out {', '.join(given)}")

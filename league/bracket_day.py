@@ -34,13 +34,13 @@ def race_bracket(
         league: whose bracket.
         bracket: its name; None: the only one.
         heat: the only one to race.
-        limits: of each heat.
+        limits: of each heat; its memory is that of each driver.
 
     Yields:
         Every start and every result. What is broken off in between leaves no trace, and is raced again by the next.
 
     Raises:
-        LeagueError: there is no such bracket or heat, or a heat cannot be driven; an organiser may award it.
+        LeagueError: there is no such bracket or heat, or a heat cannot be driven; an organiser may scratch who cannot.
     """
     sandbox.prepare()
     name = league.brackets.one(bracket).name
@@ -60,10 +60,12 @@ def race_bracket(
 
 def _drive(league: League, job: HeatJob, said: str, limits: Limits) -> tuple[HeatRun, ...]:
     """Drive a heat, and keep its replays."""
-    outcome = sandbox.run(drive_heat, job, limits.driving(job.simulated))
+    outcome = sandbox.run(drive_heat, job, limits.driving(job.simulated, len(job.drivers)))
     if outcome.refused is not None or outcome.failed is not None:
         reason = outcome.refused or outcome.failed
-        raise LeagueError(f"{said} cannot be driven: {reason}; to decide it without: racer league bracket award")
+        raise LeagueError(
+            f"{said} cannot be driven: {reason}; to leave a racer out of it: racer league bracket scratch"
+        )
     try:
         made = driven_of(HeatRun, outcome.value)
         made.keep(league.store)

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum, StrEnum
+from enum import StrEnum
 from functools import cached_property
 
+from league.bracket_heats import Heat, Side, Vacant, find_heat, raceable
 from league.errors import LeagueError
 from league.rules import Score
-from racer_env.errors import nearest
 
 
 class Elimination(StrEnum):
@@ -24,16 +24,6 @@ class Elimination(StrEnum):
 
     SINGLE = "single"
     DOUBLE = "double"
-
-
-class Vacant(Enum):
-    """Why there is no racer's name on a side of a heat."""
-
-    UNDECIDED = "undecided"  #: some heat before must be raced first
-    NOBODY = "nobody"  #: nor will there be: a bye
-
-
-Side = str | Vacant
 
 
 @dataclass(frozen=True)
@@ -60,28 +50,6 @@ class Again:
 
 
 Source = Seed | From | Again
-
-
-@dataclass(frozen=True)
-class Heat:
-    """One heat: who meets whom."""
-
-    name: str  #: such as ``W1.2``, the second heat of the first round; ``F1``; ``third``
-    round: int  #: from 1; a round can be raced once the one before it is over
-    sides: tuple[Side, Side]
-    winner: Side
-    loser: Side
-    out: bool  #: whether the loser is out of the bracket
-
-    @property
-    def ready(self) -> bool:
-        """Whether it can be raced now."""
-        return self.winner is Vacant.UNDECIDED and Vacant.UNDECIDED not in self.sides and not self.bye
-
-    @property
-    def bye(self) -> bool:
-        """Whether there is nothing to race."""
-        return Vacant.NOBODY in self.sides
 
 
 @dataclass(frozen=True)
@@ -150,10 +118,12 @@ class Bracket:
 
     def heat(self, name: str) -> Heat:
         """The heat of this name. Raises `LeagueError` if there is none."""
-        for heat in self.heats:
-            if heat.name == name:
-                return heat
-        raise LeagueError(f"there is no heat {name!r}; {nearest(name, [heat.name for heat in self.heats])}")
+        return find_heat(self.heats, name)
+
+    def starters(self, name: str) -> tuple[str, ...]:
+        """Who races in a heat, better seed first. Raises `LeagueError` if there is none, or it cannot be raced now."""
+        racers = [side for side in raceable(self.heats, name).sides if isinstance(side, str)]
+        return tuple(sorted(racers, key=self.racers.index))
 
     def won(self, name: str, racer: str) -> Bracket:
         """The bracket once a racer has won a heat.
@@ -161,11 +131,7 @@ class Bracket:
         Raises:
             LeagueError: there is no such heat, it cannot be raced now, or the racer is not in it.
         """
-        heat = self.heat(name)
-        if not heat.ready:
-            decided = isinstance(heat.winner, str) and not heat.bye
-            why = f"has been won by {heat.winner}" if decided else "is not raced" if heat.bye else "has no racers yet"
-            raise LeagueError(f"heat {name} {why}; to be raced: {', '.join(h.name for h in self.ready) or 'none'}")
+        heat = raceable(self.heats, name)
         if racer not in heat.sides:
             raise LeagueError(f"{racer!r} is not in heat {name}, but {heat.sides[0]!r} and {heat.sides[1]!r} are")
         return replace(self, winners={**self.winners, name: racer})
@@ -176,20 +142,20 @@ class Bracket:
         Raises:
             LeagueError: as `won`, or somebody in the heat has no score.
         """
-        racers = sorted((side for side in self.heat(name).sides if isinstance(side, str)), key=self.racers.index)
+        racers = self.starters(name)
         missing = [racer for racer in racers if racer not in scores]
         if missing:
             raise LeagueError(f"{missing[0]!r} is in heat {name} and needs a score")
-        return self.won(name, min(racers, key=lambda racer: scores[racer].order, default=""))
+        return self.won(name, min(racers, key=lambda racer: scores[racer].order))
 
     def _heat(self, name: str, sources: tuple[Source, Source], known: Mapping[str, Heat]) -> Heat:
         a, b = (self._side(source, known) for source in sources)
         before = [known[source.heat].round for source in sources if not isinstance(source, Seed)]
-        winner, loser = self._result(name, a, b)
+        order = self._result(name, a, b)
         out = self.elimination is Elimination.SINGLE or not name.startswith("W")
-        if name == "third" or (name == "F1" and winner == b):
+        if name == "third" or (name == "F1" and order[0] == b):
             out = False
-        return Heat(name, max(before, default=0) + 1, (a, b), winner, loser, out)
+        return Heat(name, max(before, default=0) + 1, (a, b), order, int(out))
 
     def _side(self, source: Source, known: Mapping[str, Heat]) -> Side:
         if isinstance(source, Seed):

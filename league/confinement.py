@@ -39,10 +39,16 @@ class Limits:
     memory_mb: int = 2048  #: beyond what the simulator itself takes
     pace: float = 12.0  #: s of processor time for each second that a drive simulates, besides
 
-    def driving(self, simulated: float) -> Limits:
-        """Those of a drive that simulates so many seconds at most, of all cars."""
+    def driving(self, simulated: float, drivers: int = 1) -> Limits:
+        """Those of a drive of several drivers that simulates so many seconds at most, of all cars."""
         more = math.ceil(self.pace * simulated)
-        return replace(self, cpu_seconds=self.cpu_seconds + more, wall_seconds=self.wall_seconds + more, pace=0.0)
+        return replace(
+            self,
+            cpu_seconds=self.cpu_seconds + more,
+            wall_seconds=self.wall_seconds + more,
+            memory_mb=self.memory_mb * drivers,
+            pace=0.0,
+        )
 
 
 def confine(limits: Limits, readable: Iterable[Path] = ()) -> list[str]:

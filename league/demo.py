@@ -187,7 +187,7 @@ def _race_bracket(league: League, programme: Programme) -> Iterator[Told]:
         league.brackets.create(BRACKET, heat, best, third_place=True)
     for event in race_bracket(league, BRACKET):
         heat_now = event.heat.heat
-        said = f"{BRACKET}, heat {heat_now.name}: {heat_now.sides[0]} - {heat_now.sides[1]}"
+        said = f"{BRACKET}, heat {heat_now.name}: {' - '.join(map(str, heat_now.sides))}"
         yield Told(f"{said} ..." if event.started else f"{said}: {heat_now.winner} goes on")
     champion = league.brackets.one(BRACKET).bracket.champion
     yield Told(f"{BRACKET} on {programme.arena}: {champion} wins", lasting=True)

@@ -63,7 +63,7 @@ class Job:
 
 
 def evaluate(job: Job) -> dict[str, Any]:
-    """Drive a job's runs; always the same for the same job.
+    """Drive a job's runs, alone on the track; always the same for the same job.
 
     Returns:
         What `league.drives.driven_of` takes; one replay, where nothing depends on a seed and all runs are the same.
@@ -85,7 +85,7 @@ def evaluate(job: Job) -> dict[str, Any]:
         NetworkDriver(bundle),
         Track.from_route(job.route, settings.track, reverse=settings.reverse),
         bundle.metadata,
-        simulator_race(settings),
+        replace(simulator_race(settings), cars=1),
         job.different,
         car=car_of(settings),
         randomisation=find_level(settings.randomisation),

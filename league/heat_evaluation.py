@@ -84,6 +84,19 @@ def _check(bundles: Mapping[str, Bundle], settings: RaceSettings, seeds: Sequenc
         raise LeagueError(f"a heat of this race needs {wanted}, not {len(bundles)}")
     if not seeds:
         raise LeagueError("a heat needs at least one seed")
+    _check_lidars(bundles)
+
+
+def _check_lidars(bundles: Mapping[str, Bundle]) -> None:
+    """Raise `BundleError` if two drivers expect different things of the same sensor: in one world it is one."""
+    from racer_env.sensors import Sensor, find_sensors
+
+    seen: dict[str, tuple[str, Sensor]] = {}
+    for racer, bundle in bundles.items():
+        for sensor in find_sensors(bundle.metadata.sensors, bundle.metadata.lidar):
+            other, first = seen.setdefault(sensor.name, (racer, sensor))
+            if sensor != first:
+                raise BundleError(f"{racer}: its lidar_config is another than that of {other}, who cannot race it")
 
 
 def _entry(name: str, bundle: Bundle, settings: RaceSettings) -> Entry:

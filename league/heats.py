@@ -15,12 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
 from league.errors import LeagueError
 from league.rules import place, positions
+
+Racer = TypeVar("Racer")  #: a name, or whatever stands for one
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class HeatResult:
         return median(places), sum(places), self._median_finish(racer).order
 
 
-def starting_grid(qualified: Sequence[str], cars: int) -> tuple[str, ...]:
+def starting_grid(qualified: Sequence[Racer], cars: int) -> tuple[Racer, ...]:
     """Who starts in a grid race, pole position first.
 
     Args:
@@ -154,7 +156,7 @@ def starting_grid(qualified: Sequence[str], cars: int) -> tuple[str, ...]:
     return tuple(qualified[:cars])
 
 
-def split(qualified: Sequence[str], cars: int) -> tuple[tuple[str, ...], ...]:
+def split(qualified: Sequence[Racer], cars: int) -> tuple[tuple[Racer, ...], ...]:
     """Share more racers than one race has room for among as few races as will do, equally strong and equally full.
 
     Racers are dealt out in the order of the qualification, there and back again: the fastest two are in different
@@ -165,7 +167,7 @@ def split(qualified: Sequence[str], cars: int) -> tuple[tuple[str, ...], ...]:
     """
     starting_grid(qualified, cars)
     races = -(-len(qualified) // cars)
-    dealt: list[list[str]] = [[] for _ in range(races)]
+    dealt: list[list[Racer]] = [[] for _ in range(races)]
     for k, racer in enumerate(qualified):
         turn, place = divmod(k, races)
         dealt[place if turn % 2 == 0 else races - 1 - place].append(racer)
@@ -180,5 +182,5 @@ def rotated(racers: int, run: int) -> tuple[int, ...]:
     return tuple((k + run) % racers for k in range(racers))
 
 
-def _twice(racers: Sequence[str]) -> str:
+def _twice(racers: Sequence[Racer]) -> Racer:
     return next(racer for racer in racers if racers.count(racer) > 1)

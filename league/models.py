@@ -284,7 +284,7 @@ class Member(Table):
 
 
 class KeptBracket(Table):
-    """A bracket: how its heats are raced; who races follows from `Entrant` and `KeptHeat`."""
+    """A bracket: how its heats are raced; who races in which follows from `Entrant`, `KeptHeat` and `Scratch`."""
 
     __tablename__ = "brackets"
 
@@ -297,6 +297,10 @@ class KeptBracket(Table):
     seeds: Mapped[list[int]]  #: of the runs of every heat
     elimination: Mapped[Elimination]
     third_place: Mapped[bool]
+    #: the race that its heats decide
+    race_id: Mapped[int | None] = mapped_column(ForeignKey("races.id"), index=True, unique=True)
+
+    race: Mapped[Race | None] = relationship(lazy="raise")
 
 
 class Entrant(Table):
@@ -326,6 +330,19 @@ class KeptHeat(Table):
     reason: Mapped[str | None] = mapped_column(Text)  #: why it was awarded
 
     winner: Mapped[Racer] = relationship(lazy="raise")
+
+
+class Scratch(Table):
+    """A racer who does not start in a heat of several."""
+
+    __tablename__ = "scratches"
+
+    bracket_id: Mapped[int] = mapped_column(ForeignKey("brackets.id"), primary_key=True, autoincrement=False)
+    heat: Mapped[str] = mapped_column(String(16), primary_key=True)
+    racer_id: Mapped[int] = mapped_column(ForeignKey("racers.id"), primary_key=True, autoincrement=False)
+    reason: Mapped[str] = mapped_column(Text)
+
+    racer: Mapped[Racer] = relationship(lazy="raise")
 
 
 class AuditEntry(Table):

@@ -22,7 +22,9 @@ File = Annotated[Path | None, typer.Option("--file", help="A race as TOML or JSO
 Laps = Annotated[int | None, typer.Option(help="Laps to drive, 1 to 20.")]
 MinimumLaps = Annotated[int | None, typer.Option("--min-laps", help="Laps in a row that qualify, and are averaged.")]
 Ranking = Annotated[str | None, typer.Option(help="best_lap, total_time or average_lap.")]
-RaceType = Annotated[str | None, typer.Option("--type", help="time_trial, object_avoidance or head_to_bot.")]
+RaceType = Annotated[
+    str | None, typer.Option("--type", help="time_trial, object_avoidance, head_to_bot, head_to_head or grid.")
+]
 Runs = Annotated[int | None, typer.Option(help="Runs of a submission, each under its own seed; the median counts.")]
 Randomisation = Annotated[str | None, typer.Option(help="What differs between runs: none, original, mild, strong.")]
 More = Annotated[

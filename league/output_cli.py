@@ -102,7 +102,9 @@ def race_line(race: RaceView) -> str:
     track, ranking, laps, penalty, resets, limit = summary(race.settings)
     end = f", limit {limit}" if limit else ""
     runs = f", median of {race.settings.runs} runs" if race.settings.runs > 1 else ""
-    kind = "".join((", live" * (race.settings.format == "live"), ", private" * race.settings.private))
+    cars = race.settings.grid
+    several = f", grid of {cars}" if cars > 2 else ", head to head" if cars == 2 else ""
+    kind = several + ", live" * (race.settings.format == "live") + ", private" * race.settings.private
     said = f"{race.name} ({race.state}{kind}): {track}, {ranking} of {laps} laps{runs}, off track {penalty}"
     return f"{said}, {resets} resets{end}"
 

@@ -1,8 +1,8 @@
 """Races by name: those that DeepRacer's leagues ran, and one for a community.
 
 Laps, rankings, penalties and what was on the track are those of the published settings of the AWS DeepRacer League's
-races of 2020 to 2024. Ours are the 15 resets, where the league's 10,000 would only keep a worker busy, five runs, and
-that a race without a time limit ends at all (`league.races.PATIENCE`).
+races of 2020 to 2024, of races between racers the laps only. Ours are the 15 resets, where the league's 10,000 would
+only keep a worker busy, five runs, and that a race without a time limit ends at all (`league.races.PATIENCE`).
 """
 
 from __future__ import annotations
@@ -56,6 +56,12 @@ LIVE_FINALE = RaceSettings(
     format=RaceFormat.LIVE,
 )
 
+#: Heats of two over three laps, as in the bracket of the championship of 2021.
+HEAD_TO_HEAD = RaceSettings(race_type=RaceType.HEAD_TO_HEAD)
+
+#: The final of the championship of 2020: five laps, everybody at once.
+GRAND_PRIX = RaceSettings(race_type=RaceType.GRID, laps=5, time_limit=300.0)
+
 #: For a club or a class: mild penalties, five submissions a day, one at a time.
 COMMUNITY = replace(
     TIME_TRIAL_2024, off_track_penalty=3.0, max_submissions=None, max_submissions_a_day=5, max_in_flight=1
@@ -67,6 +73,8 @@ PRESETS: Mapping[str, RaceSettings] = {
     "object_avoidance": OBJECT_AVOIDANCE,
     "head_to_bot": HEAD_TO_BOT,
     "live_finale": LIVE_FINALE,
+    "head_to_head": HEAD_TO_HEAD,
+    "grand_prix": GRAND_PRIX,
     "community": COMMUNITY,
 }
 

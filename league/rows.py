@@ -10,10 +10,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from league.brackets import Heat, Side
+    from league.bracket_heats import Side
     from league.divisions import Move
     from league.evaluation import Run
-    from league.heats import HeatResult, HeatRun
+    from league.heats import HeatResult, HeatRun, HeatStanding
     from league.points import Row
     from league.rules import Score, Standing
     from league.seasons import Seat
@@ -134,19 +134,19 @@ def seat_row(seat: Seat) -> dict[str, Any]:
 def heat_row(view: HeatView) -> dict[str, Any]:
     """A heat with its result; who is not known is null."""
     heat, result = view.heat, view.result
-    first, second, winner, loser = (side if isinstance(side, str) else None for side in (*heat.sides, *_ends(heat)))
-    state = "bye" if heat.bye else "ready" if heat.ready else "waiting" if winner is None else "raced"
+    raced = "waiting" if not heat.decided else "raced" if result else "walkover"
+    state = "bye" if heat.bye else "ready" if heat.ready else raced
     return {
         "heat": heat.name,
         "round": heat.round,
         "state": "awarded" if view.awarded is not None else state,
-        "first": first,
-        "second": second,
-        "winner": winner,
-        "loser": loser,
+        "racers": [_racer(side) for side in heat.sides],
+        "winner": _racer(heat.winner),
+        "onward": [side for side in heat.onward if isinstance(side, str)],
         "decided_at": view.decided_at,
         "awarded": view.awarded,
-        "wins": {s.racer: s.wins for s in result.standings} if result else None,
+        "scratched": dict(view.scratched),
+        "standings": [_heat_standing_row(s) for s in result.standings] if result else [],
         "runs": [_heat_run_row(result, run) for run in result.runs] if result else [],
         "replay": None if view.replay is None else str(view.replay),
     }
@@ -157,11 +157,13 @@ def bracket_row(view: BracketView) -> dict[str, Any]:
     bracket = view.bracket
     return {
         "name": view.name,
+        "race": view.race,
         "created_at": view.created_at,
         "settings": asdict(view.settings),
         "seeds_sha256": view.seeds_sha256,
-        "elimination": bracket.elimination,
-        "third_place": bracket.third_place,
+        "cars": view.settings.grid,
+        "elimination": getattr(bracket, "elimination", None),
+        "third_place": getattr(bracket, "third_place", None),
         "seeding": list(bracket.racers),
         "champion": bracket.champion,
         "places": bracket.places,
@@ -175,8 +177,13 @@ def season_need_row(need: SeasonNeed) -> dict[str, Any]:
     return values | asdict(need.outlook) | {"sure": need.outlook.sure, "possible": need.outlook.possible}
 
 
-def _ends(heat: Heat) -> tuple[Side, Side]:
-    return heat.winner, heat.loser
+def _racer(side: Side) -> str | None:
+    return side if isinstance(side, str) else None
+
+
+def _heat_standing_row(standing: HeatStanding) -> dict[str, Any]:
+    names = ("position", "place", "racer", "median_place", "wins")
+    return {name: getattr(standing, name) for name in names} | asdict(standing.finish)
 
 
 def _heat_run_row(result: HeatResult, run: HeatRun) -> dict[str, Any]:

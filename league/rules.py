@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
@@ -90,11 +90,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Standing:
-    """A racer's place in a race. Racers with equal scores share a position, and the next one is left out."""
+    """A racer's place in a race. Racers who are equal share a position, and the next one is left out."""
 
     position: int
     tied: bool
-    gap_ms: int | None  #: to the winner; None after a DNF
+    gap_ms: int | None  #: to the winner; None after a DNF, and where places are those of heats
     entry: Entry
     submissions: int
 
@@ -157,7 +157,24 @@ def standings(entries: Iterable[Entry]) -> tuple[Standing, ...]:
 def among(board: Iterable[Standing], racers: Container[str]) -> tuple[Standing, ...]:
     """The board of some of the racers on a board: positions and gaps are counted among them."""
     chosen = [s for s in board if s.racer in racers]
-    return ranked((s.entry for s in chosen), {s.racer: s.submissions for s in chosen})
+    return tuple(
+        replace(s, position=p, tied=t, gap_ms=s.gap_ms and _gap(s.entry.score, chosen[0].entry.score))
+        for p, t, s in positions(chosen, lambda s: s.position)
+    )
+
+
+def by_heats(board: Iterable[Standing], places: Mapping[str, int]) -> tuple[Standing, ...]:
+    """A board after heats: their places, and then, in the order in which they were, who was in none.
+
+    Args:
+        board: of the qualification, whose scores it keeps.
+        places: of the heats' racers, from 1; whoever is not on the board is left out, and the others move up.
+    """
+
+    def order(s: Standing) -> tuple[bool, int]:
+        return s.racer not in places, places.get(s.racer, s.position)
+
+    return tuple(replace(s, position=p, tied=t, gap_ms=None) for p, t, s in positions(sorted(board, key=order), order))
 
 
 def ranked(best: Iterable[Entry], submissions: Mapping[str, int]) -> tuple[Standing, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,9 @@ from league.output_cli import (
     summary,
     time_of,
 )
+
+if TYPE_CHECKING:
+    from league.service import BracketView
 
 app = typer.Typer()
 
@@ -159,6 +162,8 @@ def standings(race: RaceName = None, folder: Folder = HERE, as_json: AsJson = Fa
     board = league.boards.standings(shown.name)
     if not as_json:
         typer.echo(race_line(shown))
+        if shown.settings.grid > 1:
+            typer.echo(_decided_by(league.brackets.of_race(shown.name)))
     show(
         board,
         as_json,
@@ -231,3 +236,12 @@ def versus(
         won = [m.winner for m in meetings]
         names = [(m.first.entry.racer, m.second.entry.racer) for m in meetings[:1]] or [(first, second)]
         typer.echo(f"{names[0][0]} {won.count(names[0][0])} : {won.count(names[0][1])} {names[0][1]}")
+
+
+def _decided_by(heats: BracketView | None) -> str:
+    """What the board of a race of several cars is."""
+    if heats is None:
+        return "the qualification, driven alone: who starts where in the heats that decide it (racer league bracket)"
+    if heats.bracket.ready:
+        return f"the qualification; the heats that decide it are being raced: racer league bracket show '{heats.name}'"
+    return f"places are those of the heats (racer league bracket show '{heats.name}'), times of the qualification"

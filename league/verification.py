@@ -69,7 +69,7 @@ def _drive_heat(receipt: HeatReceipt, store: Store | None, file: Path, limits: L
         drivers[racer] = read_archive(kept)
         _check_driver(drivers[racer], kept.name, sha256, file, limits)
     job = HeatJob(drivers, receipt.settings, store.route(receipt.route_sha256), receipt.seeds, replays=False)
-    value = _value(sandbox.run(drive_heat, job, limits.driving(job.simulated)), file)
+    value = _value(sandbox.run(drive_heat, job, limits.driving(job.simulated, len(drivers))), file)
     receipt.compare(driven_of(HeatRun, value).runs)
 
 

@@ -1,4 +1,4 @@
 """How the tables of a league came about, step by step, for Alembic."""
 
 #: The step that this version of the package works with.
-NEWEST = "0003"
+NEWEST = "0004"

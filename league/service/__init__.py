@@ -15,7 +15,8 @@ from typing import Any, Self
 from league.evaluation import check_drivable
 from league.races import RaceSettings
 from league.service.boards import Boards, Drive, Meeting
-from league.service.brackets import Brackets, BracketView, HeatView
+from league.service.bracket_view import BracketView, HeatView
+from league.service.brackets import Brackets
 from league.service.desk import now
 from league.service.live import Live, LiveView
 from league.service.needs import Need, Needs, SeasonNeed
@@ -107,7 +108,7 @@ class League:
 
     @cached_property
     def brackets(self) -> Brackets:
-        """Knockout brackets."""
+        """Heats from which the best go on."""
         return Brackets(self.store, **self._common)
 
     @cached_property

@@ -11,8 +11,11 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from league import rules
-from league.models import DRIVEN, AuditEntry, Participant, Race, Racer, Submission
+from league.errors import LeagueError
+from league.models import DRIVEN, IN_FLIGHT, AuditEntry, Participant, Race, Racer, Submission
+from league.races import RaceFormat
 from league.rules import Score, Standing
+from league.service.bracket_record import BracketRecord, bracket_of
 from league.service.desk import Desk, find_race, find_racer
 from racer_env.garbage import uncollected
 
@@ -76,7 +79,7 @@ class Boards(Desk):
     """What anybody can see of a league."""
 
     def standings(self, race: str | None = None) -> tuple[Standing, ...]:
-        """The board of a race, winner first."""
+        """The board of a race, winner first; one that heats decide is that of its qualification until they are over."""
         with self.store.database.reading() as session:
             return standings_of(session, find_race(session, race).id)
 
@@ -144,7 +147,16 @@ def _counts() -> tuple[Any, ...]:
 
 
 def standings_of(session: Session, race: int) -> tuple[Standing, ...]:
-    """The board of the race with this number, winner first."""
+    """The board of the race with this number, winner first: that of its heats once they are over, if it has such."""
+    board, heats = qualification_of(session, race), bracket_of(session, race)
+    if heats is None or heats.bracket.ready:
+        return board
+    counting = _counting(session, heats, race)
+    return rules.by_heats(board, {r: place for r, place in heats.bracket.places.items() if r in counting})
+
+
+def qualification_of(session: Session, race: int) -> tuple[Standing, ...]:
+    """The board of what was driven alone in the race with this number, winner first."""
     query = (
         select(Racer.name, Submission.id, Submission.submitted_at, *_SCORE, Participant.driven)
         .select_from(Participant)
@@ -157,6 +169,38 @@ def standings_of(session: Session, race: int) -> tuple[Standing, ...]:
         driven = {row[0]: row[-1] for row in rows}
         board = rules.standings(rules.Entry(row[0], row[1], row[2], Score(*row[3:-1])) for row in rows)
         return tuple(replace(standing, submissions=driven[standing.entry.racer]) for standing in board)
+
+
+def heats_left(session: Session, race: Race) -> str | None:
+    """What must be done before the heats of a race have decided it; None if it has no such heats, or they are over.
+
+    Heats take two: a race of several in which fewer have finished alone is decided by that.
+    """
+    if race.settings.grid == 1:
+        return None
+    heats = bracket_of(session, race.id)
+    if heats is not None:
+        return f"racer league bracket run '{heats.kept.name}'" if heats.bracket.ready else None
+    qualified = sum(standing.finished for standing in qualification_of(session, race.id))
+    return f"racer league bracket create NAME --race '{race.name}'" if qualified > 1 else None
+
+
+def must_be_driven(session: Session, race: Race) -> None:
+    """Raise `LeagueError` while submissions to a race wait for their results."""
+    waiting = select(func.count()).select_from(Submission)
+    count = session.scalars(waiting.where(Submission.race_id == race.id, Submission.status.in_(IN_FLIGHT))).one()
+    if count:
+        drives = "racer league work"
+        if race.settings.format is RaceFormat.LIVE:
+            drives = f"racer league live launch '{race.name}' --all; to take one out: racer league live drop"
+        raise LeagueError(f"race {race.name!r} has {count} submissions without a result yet: {drives}")
+
+
+def _counting(session: Session, heats: BracketRecord, race: int) -> set[str]:
+    """Whose driver in the heats of a race still counts there: what was disqualified meanwhile does not."""
+    drivers = {(entrant.racer_id, entrant.bundle_sha256): racer for racer, entrant in heats.entrants.items()}
+    query = select(Submission.racer_id, Submission.bundle_sha256).where(Submission.race_id == race, *_stands())
+    return {drivers[key] for row in session.execute(query) if (key := tuple(row)) in drivers}
 
 
 def _drives(rows: Sequence[Any], positions: dict[int, int]) -> tuple[Drive, ...]:

@@ -112,7 +112,8 @@ def _times(
     result = session.get(Result, mine.entry.submission) if mine else None
     driven = [settings.score(run.laps) for run in Receipt.parse(result.receipt).runs] if result else []
     scored = mine.entry.score.time_ms if mine else None
-    for what, time in (*_positions(board, mine, racer, position), *_of_season(records, race.name, board, racer)):
+    prizes = _of_season(records, race.name, board, racer) if settings.grid == 1 else ()  # which heats give otherwise
+    for what, time in (*_positions(board, mine, racer, position), *prizes):
         if time is not None:
             likely = chance(driven, time, settings.runs) if driven else None
             has = scored is not None and scored <= time

@@ -16,8 +16,9 @@ from league.evaluation import as_kept, check_drivable
 from league.lifecycle import State
 from league.models import IN_FLIGHT, Participant, Race, Status, Submission
 from league.race_file import race_from_json, race_to_json
-from league.races import RaceFormat, RaceSettings, race_name, same_name
+from league.races import RaceSettings, race_name, same_name
 from league.receipts import race_hash
+from league.service.boards import heats_left, must_be_driven
 from league.service.desk import Desk, find_race, must_be, times_of
 from league.service.invites import chosen_code, drawn_code
 
@@ -157,19 +158,16 @@ class Races(Desk):
             return self._view(race, _counts(session, race.id))
 
     def finalise(self, name: str | None) -> RaceView:
-        """Make the result of a closed race final. Raises `LeagueError` while submissions wait for theirs."""
+        """Make the result of a closed race final. Raises `LeagueError` while submissions wait for theirs, or heats."""
         with self.store.database.writing() as session:
             race = find_race(session, name, lock="write")
             must_be(race, self.clock(), State.CLOSED, to="to make final")
-            counts = _counts(session, race.id)
-            if waiting := counts[race.id][2]:
-                drives = "racer league work"
-                if race.settings.format is RaceFormat.LIVE:
-                    drives = f"racer league live launch '{race.name}' --all; to take one out: racer league live drop"
-                raise LeagueError(f"race {race.name!r} has {waiting} submissions without a result yet: {drives}")
+            must_be_driven(session, race)
+            if left := heats_left(session, race):
+                raise LeagueError(f"race {race.name!r} is decided by heats that are still to be raced: {left}")
             race.final_at = self.clock()
             self.note(session, "finalise race", race=race.name)
-            return self._view(race, counts)
+            return self._view(race, _counts(session, race.id))
 
     def cancel(self, name: str | None, reason: str) -> RaceView:
         """Call a race off. What still waits is withdrawn; what was driven stays readable."""
@@ -188,8 +186,6 @@ class Races(Desk):
 
     def _stored(self, settings: RaceSettings) -> tuple[RaceSettings, str]:
         """Settings as they are stored, and the hash of their track, which is kept as it is now."""
-        if settings.grid > 1:
-            raise LeagueError(f"race type is {settings.race_type}, but a league drives one racer at a time yet")
         track = check_drivable(settings)
         return race_from_json(race_to_json(as_kept(settings, track))), self.store.keep_route(track.route)
 

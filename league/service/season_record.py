@@ -1,8 +1,8 @@
 """What has happened in a season, read from its races; and who may race in which of them.
 
 Nothing of it is kept: divisions, seats and tables follow from the season's settings and the boards of its races. A
-board moves racers and gives seats once its race is over: closed and driven, final, or cancelled, which counts as
-raced by nobody. Months are numbers from 0, and named from 1 in what is said.
+board moves racers and gives seats once its race is over: closed and driven, its heats too if they decide it, final, or
+cancelled, which counts as raced by nobody. Months are numbers from 0, and named from 1 in what is said.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from league.lifecycle import State
 from league.models import IN_FLIGHT, KeptSeason, Member, Race, Racer, Round, Submission
 from league.points import Row, season_table
 from league.seasons import Board, Month, Season, Seat
-from league.service.boards import standings_of
+from league.service.boards import heats_left, standings_of
 from league.service.desk import times_of
 
 
@@ -200,6 +200,7 @@ def _waiting(session: Session, races: Collection[int]) -> set[int]:
 
 def _stage(session: Session, found: Round, now: datetime, *, waiting: bool) -> Stage:
     state = times_of(found.race).state(now)
-    over = state in (State.CLOSED, State.FINAL, State.CANCELLED) and not waiting
+    raced = state in (State.CLOSED, State.FINAL) and not waiting and heats_left(session, found.race) is None
     board = () if state is State.CANCELLED else standings_of(session, found.race_id)
+    over = raced or state is State.CANCELLED
     return Stage(found.race.name, state, over, found.part, found.month, found.division, found.group_number, board)

@@ -37,10 +37,18 @@ def saved(league: League, bundle: MakeBundle, tmp_path: Path) -> Path:
     league.seasons.add(None, "next", division="Open")
     league.seasons.join(None, "Di", region="EU")
     league.seasons.place(None, "Ann", "Pro", 0, "a test")
+    league.races.create("grid", RaceSettings(race_type=RaceType.GRID, runs=1))
+    league.races.open("grid")
+    for i, racer in enumerate(["Ann", "Bob", "Cy"]):
+        league.submissions.submit(bundle(i), "grid", racer)
+    drain(league, laps(8000))
+    league.races.close("grid")
+    league.brackets.create_of_race("Grid", "grid")
+    league.brackets.scratch("Grid", "final", "Bob", "a test")
     league.submissions.submit(bundle(5), "next", "Di")
     heats = RaceSettings(race_type=RaceType.HEAD_TO_HEAD)
     league.brackets.create("Cup", heats, ["Ann", "Cy"], elimination=Elimination.DOUBLE)
-    league.brackets.award(None, "W1.1", "Cy", "a test")
+    league.brackets.award("Cup", "W1.1", "Cy", "a test")
     backup(league.store, tmp_path / "league.tar.gz")
     return tmp_path / "league.tar.gz"
 
@@ -63,10 +71,10 @@ def test_everything_comes_back_in_either_database(
     assert again.seasons.all() == league.seasons.all()
     assert again.brackets.all() == league.brackets.all()
     assert again.store.public_key == league.store.public_key
-    assert again.submissions.submit(bundle(6), "next", "Ed").id == 6
+    assert again.submissions.submit(bundle(6), "next", "Ed").id == 9
     assert [s.racer for s in drain(again, laps(8000))] == ["Di", "Ed"]
     again.races.close("next")
-    assert Receipt.parse(again.submissions.receipt(5)).league == league.store.public_key
+    assert Receipt.parse(again.submissions.receipt(8)).league == league.store.public_key
     again.close()
 
 

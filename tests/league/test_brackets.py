@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from league.brackets import Bracket, Elimination, Heat, Vacant, seeding
+from league.bracket_heats import Heat, Vacant
+from league.brackets import Bracket, Elimination, seeding
 from league.errors import LeagueError
 from tests.league.boards import dnf, finished
 

@@ -171,6 +171,18 @@ def test_what_cannot_be_a_heat_is_said(road_follower: Callable[[float], Path]) -
         race_heat(two, DUEL, ())
 
 
+def test_drivers_whose_lidars_differ_are_named(road_follower: Callable[[float], Path]) -> None:
+    plain = bundles(road_follower, quick=1.2)["quick"]
+
+    def with_sectors(count: int) -> Bundle:
+        lidar = {"num_sectors": float(count), "num_values_per_sector": 1.0, "clipping_dist": 2.0}
+        return replace(plain, metadata=replace(plain.metadata, sensors=("DISCRETIZED_SECTOR_LIDAR",), lidar=lidar))
+
+    racers = {"eight": with_sectors(8), "again": with_sectors(8), "four": with_sectors(4)}
+    with pytest.raises(BundleError, match=r"^four: its lidar_config is another than that of eight"):
+        race_heat(racers, replace(DUEL, race_type=RaceType.GRID), (1,))
+
+
 def test_a_driver_that_breaks_is_named(road_follower: Callable[[float], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     two = bundles(road_follower, quick=1.2, slow=1.0)
     checked = Bundle.check_policy

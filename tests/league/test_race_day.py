@@ -191,6 +191,7 @@ def test_the_slowest_network_ends_within_the_limits_on_a_machine_four_times_as_s
     assert limits.cpu_seconds > 4 * pictures * (MAX_WORK * 0.16e-9)
     assert limits.wall_seconds >= limits.cpu_seconds + 1200
     assert limits.driving(job.simulated) == limits
+    assert Limits().driving(job.simulated, 8) == replace(limits, memory_mb=8 * limits.memory_mb)
 
 
 @pytest.mark.slow

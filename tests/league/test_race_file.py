@@ -191,6 +191,8 @@ def test_the_presets_are_what_the_leagues_raced() -> None:
         "object_avoidance": ("total_time", 3, 3, 5.0, 5.0, 50),
         "head_to_bot": ("total_time", 3, 3, 3.0, 5.0, 50),
         "live_finale": ("best_lap", 1, 15, 3.0, 3.0, 2),
+        "head_to_head": ("best_lap", 1, 3, 5.0, 5.0, 50),
+        "grand_prix": ("best_lap", 1, 5, 5.0, 5.0, 50),
         "community": ("best_lap", 1, 3, 3.0, 5.0, None),
     }
     assert LIVE_FINALE.time_limit == 180.0

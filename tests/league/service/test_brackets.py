@@ -81,9 +81,9 @@ def test_who_cannot_race_loses_by_the_organisers_decision(league: League, bundle
     }
 
 
-def test_a_bracket_needs_drivers_that_count_and_heats_of_two(league: League, bundle: Bundles) -> None:
+def test_a_bracket_needs_drivers_that_count_and_settings_of_heats(league: League, bundle: Bundles) -> None:
     qualified(league, bundle, "Ada", "Bob")
-    with pytest.raises(LeagueError, match="are of type head_to_head, not time_trial"):
+    with pytest.raises(LeagueError, match="are of type head_to_head or grid, not time_trial"):
         league.brackets.create("Cup", RaceSettings(), ["Ada", "Bob"])
     with pytest.raises(LeagueError, match="two or more different racers"):
         league.brackets.create("Cup", HEATS, ["Ada", "ada"])

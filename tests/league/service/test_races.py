@@ -164,7 +164,6 @@ def test_with_several_races_one_must_be_named(league: League) -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        (RaceSettings(race_type=RaceType.HEAD_TO_HEAD), "one racer at a time"),
         (RaceSettings(race_type=RaceType.HEAD_TO_BOT, bots=BotCars(speed=5.0)), "bot cars drive 0 to 4 m/s, not 5.0"),
         (RaceSettings(randomisation="milld"), "did you mean 'mild'"),
         (RaceSettings(car="deepracer_v7"), "did you mean 'deepracer_v6'"),
