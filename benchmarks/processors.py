@@ -73,8 +73,8 @@ def hashes(folder: Path) -> list[str]:
     for number, (speed, network) in enumerate(((1.0, False), (1.0, True), (1.6, False))):
         driver = follower(folder / f"{number}.tar.gz", number, speed=speed, network=network).read_bytes()
         for settings in RACES.values():
-            runs = evaluate(Job(driver, "driver.tar.gz", settings, find_track("oval").route, SEEDS))
-            made += [str(run["trace_sha256"]) for run in runs]
+            driven = evaluate(Job(driver, "driver.tar.gz", settings, find_track("oval").route, SEEDS))
+            made += [run["trace_sha256"] for run in driven["runs"]]
     return made
 
 

@@ -9,7 +9,7 @@ its own (`league.sandbox`); what is computed here is a function of the job and n
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -20,6 +20,7 @@ from league.rules import Lap
 from league.traffic import BotCars, Boxes
 
 if TYPE_CHECKING:
+    from racer_env.car import Car
     from racer_env.kernel import Floats
     from racer_env.obstacles import Bots, Obstacles
     from racer_env.race import Race
@@ -71,7 +72,6 @@ def evaluate(job: Job) -> dict[str, Any]:
         BundleError, MetadataError: the bundle cannot be driven.
     """
     from racer_env.bundle import Bundle
-    from racer_env.car import find_car
     from racer_env.network import NetworkDriver
     from racer_env.randomisation import find_level
     from racer_env.replay_file import digest
@@ -87,7 +87,7 @@ def evaluate(job: Job) -> dict[str, Any]:
         bundle.metadata,
         replace(simulator_race(settings), cars=1),
         job.different,
-        car=find_car(settings.car) if settings.car else None,
+        car=car_of(settings),
         randomisation=find_level(settings.randomisation),
         watch=recorder,
     )
@@ -156,16 +156,35 @@ def check_drivable(settings: RaceSettings) -> Track:
         TrackError: there is no such track, or it cannot be used.
         RacerError: there is no such randomisation, car or obstacle, or the race asks for more than the simulator can.
     """
-    from racer_env.car import find_car
     from racer_env.randomisation import find_level
     from racer_env.track import find_track
 
     track = find_track(settings.track)
     find_level(settings.randomisation)
-    if settings.car is not None:
-        find_car(settings.car)
+    car_of(settings)
     simulator_race(settings)
     return track
+
+
+def as_kept(settings: RaceSettings, track: Track) -> RaceSettings:
+    """Settings as a league keeps them, so that no file changes a race: its track by name, the numbers of a car's file.
+
+    Raises:
+        RacerError: the car's file is not there, or holds none.
+    """
+    is_file = isinstance(settings.car, str) and settings.car.lower().endswith(".toml")
+    driven = car_of(settings) if is_file else None
+    car = asdict(driven) if driven else settings.car
+    return replace(settings, track=track.name, car=car, opens_at=None, closes_at=None)
+
+
+def car_of(settings: RaceSettings) -> Car | None:
+    """The car that everybody drives, if a race says one. Raises `RacerError` if there is no such car."""
+    from racer_env.car import Car, find_car
+
+    if isinstance(settings.car, dict):
+        return Car.of(settings.car, "the race's car")
+    return find_car(settings.car) if settings.car is not None else None
 
 
 def _lap(lap: Any) -> Lap:

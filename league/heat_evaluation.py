@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from league.errors import LeagueError
-from league.evaluation import simulator_race
+from league.evaluation import car_of, simulator_race
 from league.heats import Finish, HeatResult, HeatRun, rotated
 from league.races import RaceSettings, RaceType
 from racer_env.bundle import Bundle
@@ -100,7 +100,6 @@ def _check_lidars(bundles: Mapping[str, Bundle]) -> None:
 
 
 def _entry(name: str, bundle: Bundle, settings: RaceSettings) -> Entry:
-    from racer_env.car import find_car
     from racer_env.driver import Entry
     from racer_env.network import NetworkDriver
 
@@ -108,7 +107,7 @@ def _entry(name: str, bundle: Bundle, settings: RaceSettings) -> Entry:
         driver = NetworkDriver(bundle)
     except BundleError as error:
         raise BundleError(f"{name}: {error}") from error
-    return Entry(_Named(name, driver), bundle.metadata, find_car(settings.car) if settings.car else None)
+    return Entry(_Named(name, driver), bundle.metadata, car_of(settings))
 
 
 @dataclass(frozen=True)

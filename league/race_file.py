@@ -1,7 +1,7 @@
 """A race as a file that an organiser writes, and as the JSON that a league keeps.
 
-A file may name a ``preset`` and say only what differs from it. A limit that is to be none is ``"unlimited"``. The
-track, if it is a file, is relative to the race's file.
+A file may name a ``preset`` and say only what differs from it. A limit that is to be none is ``"unlimited"``. Track
+and car, if they are files, are relative to the race's file; a car may also be a table of its numbers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def read_race(path: Path) -> RaceSettings:
     """
     raw = read_table(path)
     try:
-        return race_of(_with_track_below(raw, path.parent))
+        return race_of(_with_files_below(raw, path.parent))
     except LeagueError as error:
         raise LeagueError(f"{path}: {error}") from error
 
@@ -75,8 +75,9 @@ def _said(preset: str, over: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _with_track_below(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
-    track = raw.get("track")
-    if isinstance(track, str) and Path(track).suffix in (".npy", ".toml"):
-        return {**raw, "track": str(folder / track)}
-    return raw
+def _with_files_below(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
+    def placed(said: Any, *suffixes: str) -> Any:
+        return str(folder / said) if isinstance(said, str) and Path(said).suffix.lower() in suffixes else said
+
+    below = {"track": placed(raw.get("track"), ".npy", ".toml"), "car": placed(raw.get("car"), ".toml")}
+    return raw | {name: file for name, file in below.items() if name in raw}

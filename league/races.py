@@ -25,6 +25,9 @@ from league.rules import Lap, Ranking, Score
 from league.traffic import BotCars, Boxes
 from racer_env.errors import nearest
 
+#: The fields of a car (`racer_env.car.Car`) by name.
+CarNumbers = dict[str, str | int | float]
+
 #: What AWS set in each of its races to say "unlimited".
 UNLIMITED_RESETS = 10_000
 MOST_LAPS = 20
@@ -119,7 +122,7 @@ class RaceSettings:
     bots: BotCars | None = None  #: of head-to-bot; None: the usual four
     cars: int | None = None  #: at once in a grid race; None: eight
     randomisation: str = "none"  #: one of the simulator's levels
-    car: str | None = None  #: what everybody drives; None: what their bundle says
+    car: str | CarNumbers | None = None  #: what everybody drives, a name, file or numbers; None: what their bundle says
 
     max_submissions: int | None = 50  #: of one racer
     max_submissions_a_day: int | None = None  #: of one racer, from midnight UTC

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -87,17 +88,22 @@ class Car:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise MetadataError(f"{path}: no car can be read from it ({error})") from error
+        return cls.of(values, str(path))
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], source: str) -> Car:
+        """Make a car of fields by name; what is left out is as in `Car`. Raises `MetadataError`, naming the source."""
         types = {f.name: {"str": str, "int": int}.get(str(f.type), float) for f in fields(cls)}
         for key, value in values.items():
             if key not in types:
-                raise MetadataError(f"{path}: a car has no {key!r}; {nearest(key, types)}")
+                raise MetadataError(f"{source}: a car has no {key!r}; {nearest(key, types)}")
             wanted = (int, float) if types[key] is float else types[key]
             if isinstance(value, bool) or not isinstance(value, wanted):
-                raise MetadataError(f"{path}: {key} = {value!r} must be {types[key].__name__}")
-        _check_numbers(path, values)
+                raise MetadataError(f"{source}: {key} = {value!r} must be {types[key].__name__}")
+        _check_numbers(source, values)
         missing = [key for key in ("name", "version") if key not in values]
         if missing:
-            raise MetadataError(f"{path}: lacks the car's {missing[0]}")
+            raise MetadataError(f"{source}: lacks the car's {missing[0]}")
         return cls(**{key: types[key](value) for key, value in values.items()})
 
 
@@ -105,12 +111,12 @@ class Car:
 _POSITIVE = ("wheelbase", "steering_lag", "wheel_lag", "slip_along", "slip_across", "gyration")
 
 
-def _check_numbers(path: Path, values: Mapping[str, object]) -> None:
+def _check_numbers(source: str, values: Mapping[str, object]) -> None:
     for key, value in values.items():
         if isinstance(value, float) and not math.isfinite(value):
-            raise MetadataError(f"{path}: {key} = {value} must be a finite number")
+            raise MetadataError(f"{source}: {key} = {value} must be a finite number")
         if key in _POSITIVE and isinstance(value, int | float) and value <= 0.0:
-            raise MetadataError(f"{path}: {key} = {value} must be more than 0")
+            raise MetadataError(f"{source}: {key} = {value} must be more than 0")
 
 
 #: The fields of a `Car` that are numbers, as one record: what kernels see, one for each car of a batch.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from league.brackets import Bracket, Elimination
 from league.errors import LeagueError
-from league.evaluation import check_drivable
+from league.evaluation import as_kept, check_drivable
 from league.grids import Grid
 from league.heat_job import HeatJob
 from league.heat_receipts import HeatReceipt
@@ -89,7 +89,7 @@ class Brackets(Desk):
                 f"a bracket's heats are of type {RaceType.HEAD_TO_HEAD} or {RaceType.GRID}, not {settings.race_type}"
             )
         track = check_drivable(settings)
-        stored = race_from_json(to_json(replace(settings, track=track.name, opens_at=None, closes_at=None)))
+        stored = race_from_json(to_json(as_kept(settings, track)))
         with self.store.database.writing() as session:
             of = None if race is None else find_race(session, race)
             kept = self._new(session, name, stored, self.store.keep_route(track.route))

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from league.errors import LeagueError
-from league.evaluation import check_drivable
+from league.evaluation import as_kept, check_drivable
 from league.lifecycle import State
 from league.models import IN_FLIGHT, Participant, Race, Status, Submission
 from league.race_file import race_from_json, race_to_json
@@ -186,11 +186,8 @@ class Races(Desk):
 
     def _stored(self, settings: RaceSettings) -> tuple[RaceSettings, str]:
         """Settings as they are stored, and the hash of their track, which is kept as it is now."""
-        if settings.car and settings.car.lower().endswith(".toml"):
-            raise LeagueError(f"car is {settings.car}, but a league's races are driven with cars that have a name")
         track = check_drivable(settings)
-        stored = replace(settings, track=track.name, opens_at=None, closes_at=None)
-        return race_from_json(race_to_json(stored)), self.store.keep_route(track.route)
+        return race_from_json(race_to_json(as_kept(settings, track))), self.store.keep_route(track.route)
 
     def _invite(self, race: Race) -> str:
         if not race.settings.private or race.invite is None:

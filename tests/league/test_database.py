@@ -47,7 +47,7 @@ def test_every_step_can_be_undone_and_done_again(database: str, tmp_path: Path) 
     bare.close()
 
 
-@pytest.mark.parametrize("step", ["0001", "0002"])
+@pytest.mark.parametrize("step", ["0001", "0002", "0003"])
 def test_a_league_of_an_earlier_step_keeps_its_races_when_it_is_upgraded(
     league: League, bundle: Callable[[int], Path], step: str
 ) -> None:

@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
+from league.backup import backup, restore
 from league.cli import app
 from league.confinement import Limits
 from league.drives import driven_of
@@ -25,10 +26,13 @@ from league.evaluation import Job, Run, evaluate
 from league.models import Status
 from league.presets import OPEN_2021, PRESETS
 from league.races import RaceSettings
+from league.receipts import Receipt
 from league.rules import Ranking, median_run
 from league.service import League
+from league.store import SQLITE_URL
+from league.verification import verify
 from league.workers import Local, work
-from racer_env.car import DiscreteActions
+from racer_env.car import DEEPRACER_V5, DiscreteActions
 from racer_env.dynamics import CONTROL_RATE
 from racer_env.graph import MAX_WORK
 from racer_env.replay_file import digest
@@ -106,6 +110,30 @@ def test_every_run_of_a_race_is_kept_as_a_replay(
     ours.write_bytes(other.read_bytes())
     with pytest.raises(LeagueError, match="has been changed since it was kept"):
         league.submissions.replay(1, 1)
+
+
+@pytest.mark.slow
+def test_a_race_with_a_car_of_ones_own_is_driven_and_verified_when_its_file_is_gone(
+    tmp_path: Path, road_follower: Callable[[float], Path]
+) -> None:
+    file, driver = tmp_path / "slow.toml", road_follower(1.0)
+    replace(DEEPRACER_V5, name="slow", wheel_gain=0.5).write(file)
+    settings = RaceSettings(laps=1, resets=0, runs=1)
+    league = League.create(tmp_path / "league", replace(settings, car=str(file)))
+    file.unlink()
+    league.submissions.submit(driver, None, "Ann")
+    (run,) = next(league.submissions.runs(e.submission.id) for e in work(league, Local(), drain=True) if not e.started)
+    (usual,) = drive(driver, replace(settings, car="deepracer_v5"), run.seed)
+    assert run.laps[0].time_ms > 1.5 * usual.laps[0].time_ms
+    league.races.close("community")
+    (tmp_path / "receipt.json").write_text(league.submissions.receipt(1))
+    told = verify(tmp_path / "receipt.json", bundle=driver)
+    assert isinstance(told, Receipt)
+    assert told.settings == replace(league.races.one().settings, closes_at=None, opens_at=None)
+    backup(league.store, tmp_path / "all.tar.gz")
+    restore(tmp_path / "all.tar.gz", tmp_path / "again", SQLITE_URL)
+    assert League(tmp_path / "again").races.one().seeds_sha256 == league.races.one().seeds_sha256
+    assert verify(tmp_path / "receipt.json", League(tmp_path / "again").store) == told
 
 
 def drive(bundle: Path, settings: RaceSettings, *seeds: int) -> tuple[Run, ...]:

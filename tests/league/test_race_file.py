@@ -51,7 +51,8 @@ FULL = RaceSettings(
     region="EU",
 )
 BOTS = replace(find_preset("head_to_bot"), bots=BotCars(count=2, random=True, lane_change=(1.0, 5.0)))
-RACES = [*PRESETS.values(), FULL, BOTS, replace(COMMUNITY, continuous=False)]
+OWN_CAR = replace(COMMUNITY, car={"name": "mine", "version": 5, "grip_across": 3.0, "steering_lag": 0.25})
+RACES = [*PRESETS.values(), FULL, BOTS, OWN_CAR, replace(COMMUNITY, continuous=False)]
 
 
 def said(file: Path, text: str) -> RaceSettings:
@@ -97,6 +98,8 @@ def test_a_limit_may_be_unlimited(limit: str) -> None:
 
 def test_a_track_file_lies_beside_the_race(tmp_path: Path) -> None:
     assert said(tmp_path / "race.toml", 'track = "mine.npy"').track == str(tmp_path / "mine.npy")
+    assert said(tmp_path / "race.toml", 'car = "mine.toml"').car == str(tmp_path / "mine.toml")
+    assert said(tmp_path / "race.toml", 'car = "deepracer_v5"').car == "deepracer_v5"
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,7 @@ def test_what_is_broken_off_is_back_at_its_place(league: League, finale: str) ->
 def test_what_the_organisers_side_fails_on_is_tried_three_times_and_then_waits_for_a_retry(
     league: League, finale: str
 ) -> None:
-    def burns(_: Job) -> list[dict[str, object]]:
+    def burns(_: Job) -> dict[str, object]:
         raise RuntimeError("the disk is on fire")
 
     made = launch(league, 2, evaluate=burns)

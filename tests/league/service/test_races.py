@@ -11,6 +11,7 @@ import pytest
 
 import tracks
 from league.errors import LeagueError
+from league.evaluation import car_of
 from league.lifecycle import State
 from league.models import Status
 from league.races import RaceSettings, RaceType
@@ -18,6 +19,7 @@ from league.receipts import race_hash
 from league.rules import Ranking
 from league.service import League
 from league.traffic import BotCars, Boxes
+from racer_env.car import DEEPRACER_V5
 from racer_env.errors import RacerError, TrackError
 from tests.league.conftest import START, Clock, drain, laps
 
@@ -165,6 +167,12 @@ def test_with_several_races_one_must_be_named(league: League) -> None:
         (RaceSettings(race_type=RaceType.HEAD_TO_BOT, bots=BotCars(speed=5.0)), "bot cars drive 0 to 4 m/s, not 5.0"),
         (RaceSettings(randomisation="milld"), "did you mean 'mild'"),
         (RaceSettings(car="deepracer_v7"), "did you mean 'deepracer_v6'"),
+        (RaceSettings(car="nowhere.toml"), r"nowhere\.toml: no car can be read from it"),
+        (
+            RaceSettings(car={"name": "mine", "version": 5, "girp_across": 1}),
+            "the race's car: a car has no 'girp_across'",
+        ),
+        (RaceSettings(car={"name": "mine", "version": 5, "wheelbase": 0}), "wheelbase = 0 must be more than 0"),
         (RaceSettings(race_type=RaceType.OBJECT_AVOIDANCE, obstacles=Boxes(shape="box")), "no obstacle is called"),
     ],
 )
@@ -183,6 +191,22 @@ def test_a_race_keeps_its_track_when_the_file_is_gone(league: League, tmp_path: 
     league.races.open("mine")
     with pytest.raises(TrackError):
         league.races.create("again", RaceSettings(track=str(file)))
+
+
+def test_a_race_keeps_the_numbers_of_a_cars_file(league: League, tmp_path: Path) -> None:
+    file, mine = tmp_path / "mine.toml", replace(DEEPRACER_V5, name="mine", grip_across=3.5)
+    mine.write(file)
+    race = league.races.create("tuned", RaceSettings(car=str(file)))
+    assert car_of(race.settings) == mine
+    replace(mine, grip_across=3.6).write(file)
+    other = league.races.create("other", RaceSettings(car=str(file)))
+    assert len({race.race_sha256, other.race_sha256, league.races.one("community").race_sha256}) == 3
+    file.unlink()
+    edited = league.races.edit("tuned", replace(league.races.one("tuned").settings, laps=2))
+    assert car_of(edited.settings) == mine
+    mine.write(tmp_path / "as_before.toml")
+    again = league.races.create("again", RaceSettings(car=str(tmp_path / "as_before.toml")))
+    assert again.race_sha256 == race.race_sha256
 
 
 def test_the_audit_log_tells_who_did_what_and_why(league: League) -> None:

@@ -355,7 +355,7 @@ def test_what_waits_of_a_removed_racer_is_withdrawn_and_not_counted(league: Leag
     league.submissions.remove("Ann", None, "two names")
     assert statuses(league) == [Status.RUNNING, Status.WITHDRAWN, Status.WITHDRAWN, Status.QUEUED]
     assert league.submissions.one(2).reason == "its racer was removed"
-    league.queue.score(claim, runs_of(driven(laps(8000))(league.queue.job(claim))))
+    league.queue.score(claim, driven_of(Run, driven(laps(8000))(league.queue.job(claim))).runs)
     assert [s.racer for s in drain(league, laps(9000))] == ["Bob"]
     league.submissions.readmit("Ann", None, "a twin")
     for number in (4, 5):
