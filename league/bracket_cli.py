@@ -169,6 +169,19 @@ def scratch(
 
 
 @app.command()
+def release(
+    reason: Reason,
+    bracket: Which = None,
+    folder: Folder = HERE,
+) -> None:
+    """Let a race be decided by another bracket than this, of which no heat is decided yet."""
+    from league.service import League
+
+    done = League(folder).brackets.release(bracket, reason)
+    typer.echo(f"{done.name} decides no race any more; make another with: racer league bracket create NAME --race RACE")
+
+
+@app.command()
 def receipt(
     heat: Heat,
     out: Annotated[Path | None, typer.Option("-o", help="Write it to this file.")] = None,

@@ -207,6 +207,27 @@ class Brackets(Desk):
             session.flush()
             return self._heat_view(session, kept, heat)
 
+    def release(self, bracket: str | None, reason: str) -> BracketView:
+        """Let a race be decided by another bracket, as long as no heat of this one is.
+
+        Raises:
+            LeagueError: there is no such bracket, it decides no race, one of its heats is decided, or no reason.
+        """
+        reason = needed_reason(reason)
+        with self.store.database.writing() as session:
+            kept = find_bracket(session, bracket, lock=True)
+            view = self._view(session, kept)
+            if view.race is None:
+                raise LeagueError(f"bracket {kept.name!r} decides no race")
+            self._must_be_open(session, kept)
+            decided = [heat.name for heat in view.bracket.heats if heat.decided and not heat.bye]
+            if decided:
+                raise LeagueError(f"heat {decided[0]} of {kept.name!r} is decided: it stays what decides {view.race!r}")
+            kept.race_id = None
+            self.note(session, "release race", reason, race=view.race, bracket=kept.name)
+            session.flush()
+            return self._view(session, kept)
+
     def receipt(self, bracket: str | None, heat: str) -> str:
         """The signed receipt of a heat, as text. Raises `LeagueError` if it has not been driven."""
         with self.store.database.reading() as session:
