@@ -301,7 +301,8 @@ def settings_from(
         raw["minimum_laps"] = default_minimum_laps(ranking_of(given["ranking"]), given.get("laps", raw.get("laps", 3)))
     for key, value in given.items():
         part, _, of_it = key.partition(".")
-        raw[part] = {**(raw.get(part) or {}), of_it: value} if of_it else value
+        table = raw[part] if isinstance(raw.get(part), dict) else {}
+        raw[part] = {**table, of_it: value} if of_it else value
     return race_of(raw)
 
 

@@ -18,6 +18,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from pydantic import SkipValidation
+
 from league import rules
 from league.errors import LeagueError
 from league.ranges import seconds, whole
@@ -25,7 +27,7 @@ from league.rules import Lap, Ranking, Score
 from league.traffic import BotCars, Boxes
 from racer_env.errors import nearest
 
-#: The fields of a car (`racer_env.car.Car`) by name.
+#: The fields of a car (`racer_env.car.Car`) by name; a league keeps these of a car that comes from a file.
 CarNumbers = dict[str, str | int | float]
 
 #: What AWS set in each of its races to say "unlimited".
@@ -122,7 +124,7 @@ class RaceSettings:
     bots: BotCars | None = None  #: of head-to-bot; None: the usual four
     cars: int | None = None  #: at once in a grid race; None: eight
     randomisation: str = "none"  #: one of the simulator's levels
-    car: str | CarNumbers | None = None  #: what everybody drives, a name, file or numbers; None: what their bundle says
+    car: SkipValidation[str | CarNumbers | None] = None  #: what everybody drives; None: what their bundle says
 
     max_submissions: int | None = 50  #: of one racer
     max_submissions_a_day: int | None = None  #: of one racer, from midnight UTC
@@ -198,6 +200,8 @@ class RaceSettings:
             c.isprintable() or c == "\n" for c in self.description
         ):
             raise LeagueError(f"a description has at most {LONGEST_DESCRIPTION} characters that can be printed")
+        if not (self.car is None or isinstance(self.car, str) or _is_car(self.car)):
+            raise LeagueError(f"car is {self.car!r}; it must be a name, a .toml file or a table of a car's numbers")
         for name in ("division", "region"):
             value = getattr(self, name)
             if value is not None:
@@ -289,6 +293,11 @@ def kept_name(what: str, name: str, shortest: int = 1) -> str:
             "and start with a letter or digit"
         )
     return kept
+
+
+def _is_car(value: Any) -> bool:
+    """Whether something has the form of a car's fields; whether it is one, the simulator knows."""
+    return isinstance(value, dict) and all(isinstance(item, str | int | float) for item in value.values())
 
 
 def _canonical(value: Any) -> Any:

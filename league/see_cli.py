@@ -146,6 +146,8 @@ def _said(value: Any) -> Any:
     """A setting for people to read."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {_said(item)}" for name, item in value.items() if item is not None)
     return f"{moment(value)} UTC" if isinstance(value, datetime) else value
 
 

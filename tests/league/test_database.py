@@ -14,10 +14,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from league.columns import Table
 from league.database import Database, _migrations
 from league.errors import LeagueError, UnreachableError
 from league.migrations import NEWEST
-from league.models import Status, Table
+from league.models import Status
 from league.races import RaceSettings
 from league.service import League
 from league.store import Store

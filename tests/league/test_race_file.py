@@ -102,6 +102,12 @@ def test_a_track_file_lies_beside_the_race(tmp_path: Path) -> None:
     assert said(tmp_path / "race.toml", 'car = "deepracer_v5"').car == "deepracer_v5"
 
 
+@pytest.mark.parametrize("text", ["car = 5", "car = [1, 2]", "car = {name = 'mine', grip_across = [1]}"])
+def test_a_car_is_a_name_a_file_or_numbers(tmp_path: Path, text: str) -> None:
+    with pytest.raises(LeagueError, match=r"race\.toml: car is .*; it must be a name, a \.toml file or a table"):
+        said(tmp_path / "race.toml", text)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
