@@ -159,7 +159,10 @@ def scratch(
     bracket: Of = None,
     folder: Folder = HERE,
 ) -> None:
-    """Leave a racer out of a heat who cannot or may not race: they are out; who is left alone in it has won it."""
+    """Leave a racer out of a heat who cannot or may not race: they lose it, and on a grid are out.
+
+    Who is left alone in a heat has won it.
+    """
     from league.service import League
 
     done = League(folder).brackets.scratch(bracket, heat, racer, reason)

@@ -270,6 +270,19 @@ def test_who_cannot_race_is_scratched_and_stands_last(league: League, bundle: Bu
             session.execute(sa.text(change))
 
 
+def test_a_heat_that_was_driven_with_a_racer_who_was_scratched_meanwhile_is_raced_again(
+    league: League, bundle: Bundles
+) -> None:
+    qualified(league, bundle, RACERS[:3])
+    league.brackets.create_of_race("Cup", "GP")
+    finish = Finish(9_000, 100.0, 9_000, 0, 0, 0, "lap_complete")
+    driven = [HeatRun(seed, (0, 1, 2), (finish,) * 3) for seed in league.brackets.job(None, "final").seeds]
+    league.brackets.scratch(None, "final", "Bob", "ill")
+    with pytest.raises(LeagueError, match="who starts in heat final has changed while it was driven: race it again"):
+        league.brackets.score(None, "final", driven)
+    assert score(league, "final", {"Ada": 9_001, "Cy": 9_000}).heat.order == ("Cy", "Ada", "Bob")
+
+
 def test_who_is_left_alone_has_won_the_race(league: League, bundle: Bundles) -> None:
     qualified(league, bundle, RACERS[:3])
     league.brackets.create_of_race("Cup", "GP")
