@@ -17,7 +17,13 @@ app = typer.Typer()
 
 ToName = Annotated[str, typer.Argument(help="The race.")]
 Track = Annotated[str | None, typer.Option(help="A track's name (racer tracks list) or its .npy file.")]
-Preset = Annotated[str | None, typer.Option(help="time_trial_2024, open_2021, object_avoidance, head_to_bot, ...")]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        help="time_trial_2024, open_2021, object_avoidance, head_to_bot, live_finale, head_to_head, grand_prix or "
+        "community."
+    ),
+]
 File = Annotated[Path | None, typer.Option("--file", help="A race as TOML or JSON; racer league show writes one.")]
 Laps = Annotated[int | None, typer.Option(help="Laps to drive, 1 to 20.")]
 MinimumLaps = Annotated[int | None, typer.Option("--min-laps", help="Laps in a row that qualify, and are averaged.")]
@@ -290,15 +296,15 @@ def settings_from(
     import json
 
     from league.race_file import race_of, race_to_json, read_race
-    from league.races import default_minimum_laps, ranking_of
+    from league.races import default_minimum_laps
 
     if preset and file:
         raise typer.BadParameter("--preset and --file exclude each other")
     base = read_race(file) if file else base
     raw: dict[str, Any] = json.loads(race_to_json(base)) if base else {"preset": preset} if preset else {}
     given = {key: value for key, value in said.items() if value is not None} | _more(more or [])
-    if "minimum_laps" not in given and "ranking" in given:
-        raw["minimum_laps"] = default_minimum_laps(ranking_of(given["ranking"]), given.get("laps", raw.get("laps", 3)))
+    if base and ("ranking" in given or base.minimum_laps == default_minimum_laps(base.ranking, base.laps)):
+        del raw["minimum_laps"]
     for key, value in given.items():
         part, _, of_it = key.partition(".")
         table = raw[part] if isinstance(raw.get(part), dict) else {}

@@ -93,27 +93,49 @@ def outcome(submission: SubmissionView) -> str:
 
 
 def moment(time: datetime | None) -> str:
-    """A time, UTC."""
-    return f"{time:%Y-%m-%d %H:%M}" if time else ""
+    """A time, in UTC whatever zone it was said in."""
+    from datetime import UTC
+
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M}" if time else ""
 
 
 def race_line(race: RaceView) -> str:
-    """A race in one line."""
-    track, ranking, laps, penalty, resets, limit = summary(race.settings)
-    runs = f", median of {race.settings.runs} runs" if race.settings.runs > 1 else ""
-    cars = race.settings.grid
-    several = f", grid of {cars}" if cars > 2 else ", head to head" if cars == 2 else ""
-    kind = several + ", live" * (race.settings.format == "live") + ", private" * race.settings.private
-    said = f"{race.name} ({race.state}{kind}): {track}, {ranking} of {laps} laps{runs}, off track {penalty}"
-    return f"{said}, {resets} resets, limit {limit}"
+    """A race in one line: what a racer asks for first."""
+    from league.races import UNLIMITED_RESETS
+
+    settings = race.settings
+    runs = f", median of {settings.runs} runs" if settings.runs > 1 else ""
+    said = f"{race.name} ({', '.join([race.state, *_kind(settings)])}): {track_of(settings)}, {_counts(settings)}{runs}"
+    resets = "unlimited" if settings.resets == UNLIMITED_RESETS else settings.resets
+    return f"{said}, off track +{settings.off_track_penalty:g} s, {resets} resets, limit {settings.ends_after:g} s"
 
 
-def summary(settings: RaceSettings) -> tuple[str, str, str, str, str, str]:
-    """The settings that a racer asks for first."""
-    track = settings.track + (" (reverse)" if settings.reverse else "")
+def type_of(settings: RaceSettings) -> str:
+    """Of what type a race is, and whether it is live or private."""
+    special = ", live" * (settings.format == "live") + ", private" * settings.private
+    return settings.race_type.replace("_", " ") + special
+
+
+def track_of(settings: RaceSettings) -> str:
+    """A race's track, and whether it is driven the other way."""
+    return settings.track + (" (reverse)" if settings.reverse else "")
+
+
+def _kind(settings: RaceSettings) -> list[str]:
+    """What makes a race another than a time trial in the queue that is open to all."""
+    boxes, bots, cars = settings.boxes, settings.bot_cars, settings.grid
+    return [
+        *([f"{boxes.count} boxes" if boxes.count > 1 else "one box"] if boxes else []),
+        *([f"{bots.count} bot cars" if bots.count > 1 else "one bot car"] if bots else []),
+        *([f"grid of {cars}"] if cars > 2 else ["head to head"] if cars == 2 else []),
+        *(["live"] if settings.format == "live" else []),
+        *(["private"] if settings.private else []),
+    ]
+
+
+def _counts(settings: RaceSettings) -> str:
+    """What counts, of how many laps."""
     ranking = settings.ranking.replace("_", " ")
     if settings.ranking == "average_lap" and settings.minimum_laps != settings.laps:
         ranking = f"average of {settings.minimum_laps} in a row"
-    limit = f"{settings.ends_after:g} s"
-    penalty = f"+{settings.off_track_penalty:g} s"
-    return track, ranking, str(settings.laps), penalty, str(settings.resets), limit
+    return f"{ranking} of {settings.laps} lap{'s' if settings.laps > 1 else ''}"

@@ -1,7 +1,8 @@
 """A race as a file that an organiser writes, and as the JSON that a league keeps.
 
-A file may name a ``preset`` and say only what differs from it. A limit that is to be none is ``"unlimited"``. Track
-and car, if they are files, are relative to the race's file; a car may also be a table of its numbers.
+A file may name a ``preset`` and say only what differs from it. A limit that is to be none is ``"unlimited"``. Without
+``minimum_laps`` one lap must be valid if the best lap counts, otherwise all. Track and car, if they are files, are
+relative to the race's file; a car may also be a table of its numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 
 from league.errors import LeagueError
 from league.presets import find_preset
-from league.races import UNLIMITED_RESETS, RaceSettings
+from league.races import UNLIMITED_RESETS, RaceSettings, default_minimum_laps
+from league.rules import Ranking
 from league.settings_file import Words, read_table, settings_of, to_json, write_table
 
 WORDS: Words = {
@@ -64,12 +66,14 @@ def race_of(raw: Mapping[str, Any]) -> RaceSettings:
     preset = said.pop("preset", None)
     if preset is not None:
         said = _said(str(preset), said) | said
+    said.setdefault("minimum_laps", default_minimum_laps(said.get("ranking", Ranking.BEST_LAP), said.get("laps", 3)))
     return settings_of(RaceSettings, said, WORDS, "preset")
 
 
 def _said(preset: str, over: Mapping[str, Any]) -> dict[str, Any]:
     """A preset's settings, without what is on its track if the race is to be of another type."""
     settings = asdict(find_preset(preset))
+    del settings["minimum_laps"]  # as `default_minimum_laps` has it, for another ranking and other laps, too
     if over.get("race_type", settings["race_type"]) != settings["race_type"]:
         settings |= {"obstacles": None, "bots": None, "cars": None}
     return settings

@@ -25,7 +25,6 @@ from league.errors import LeagueError
 from league.ranges import seconds, whole
 from league.rules import Lap, Ranking, Score
 from league.traffic import BotCars, Boxes
-from racer_env.errors import nearest
 
 #: The fields of a car (`racer_env.car.Car`) by name; a league keeps these of a car that comes from a file.
 CarNumbers = dict[str, str | int | float]
@@ -259,18 +258,9 @@ class RaceSettings:
             raise LeagueError(f"closes_at is {self.closes_at}, but must be later than opens_at, {self.opens_at}")
 
 
-def ranking_of(name: str) -> Ranking:
-    """The ranking of this name. Raises `LeagueError` if there is none."""
-    try:
-        return Ranking(name)
-    except ValueError:
-        hint = nearest(name, [ranking.value for ranking in Ranking])
-        raise LeagueError(f"ranking {name!r} does not exist; {hint}") from None
-
-
 def default_minimum_laps(ranking: Ranking, laps: int) -> int:
     """The laps that qualify when the organiser does not say: one for the best lap, otherwise all of them."""
-    return 1 if ranking is Ranking.BEST_LAP else laps
+    return 1 if ranking == Ranking.BEST_LAP else laps
 
 
 def race_name(name: str) -> str:

@@ -137,7 +137,8 @@ def _draw(shown: Replay, output: Path, car: int, **options: Any) -> None:
     from racer_env.render.replay_export import export
 
     columns = (TextColumn("drawing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("drawing", total=None)
         export(
             shown, output, car, progress=lambda done, count: bar.update(task, completed=done, total=count), **options

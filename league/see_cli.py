@@ -20,8 +20,9 @@ from league.output_cli import (
     print_json,
     race_line,
     show,
-    summary,
     time_of,
+    track_of,
+    type_of,
 )
 
 if TYPE_CHECKING:
@@ -111,8 +112,16 @@ def races(folder: Folder = HERE, as_json: AsJson = False) -> None:
         League(folder).races.all(),
         as_json,
         race_row,
-        "Race|State|Closes (UTC)|Track|Ranking|>Racers|>Submissions",
-        lambda r: (r.name, r.state, moment(r.closes_at), *summary(r.settings)[:2], r.racers, r.submissions),
+        "Race|Type|State|Closes (UTC)|Track|>Racers|>Submissions",
+        lambda r: (
+            r.name,
+            type_of(r.settings),
+            r.state,
+            moment(r.closes_at),
+            track_of(r.settings),
+            r.racers,
+            r.submissions,
+        ),
     )
 
 
@@ -124,7 +133,7 @@ def show_race(
     as_json: AsJson = False,
 ) -> None:
     """Show a race with all its settings and its hashes, or write them to a file for --file."""
-    from league.race_file import write_race
+    from league.race_file import WORDS, write_race
     from league.rows import race_row
     from league.service import League
 
@@ -138,8 +147,10 @@ def show_race(
         return
     typer.echo(race_line(shown))
     for name, value in race_row(shown).items():
-        if value is not None and value != "":
-            typer.echo(f"  {name.replace('_', ' ')}: {_said(value)}")
+        word, none = WORDS.get(name, ("", None))
+        said = word if value == none else _said(value)
+        if said != "":
+            typer.echo(f"  {name.replace('_', ' ')}: {said}")
 
 
 def _said(value: Any) -> Any:
@@ -147,7 +158,13 @@ def _said(value: Any) -> Any:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return ", ".join(f"{name.replace('_', ' ')} {_said(item)}" for name, item in value.items() if item is not None)
+        return ", ".join(
+            f"{name.replace('_', ' ')} {_said(item)}" for name, item in value.items() if item not in (None, ())
+        )
+    if isinstance(value, tuple):
+        return ", ".join(f"({_said(item)})" if isinstance(item, tuple) else str(_said(item)) for item in value)
+    if isinstance(value, float):
+        return f"{value:g}"
     return f"{moment(value)} UTC" if isinstance(value, datetime) else value
 
 

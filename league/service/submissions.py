@@ -280,7 +280,10 @@ class Submissions(Desk):
                 raise LeagueError(f"racer {racer.name!r} has used {what.format(most, race.name)}")
         waiting = session.scalars(made.where(Submission.status.in_(IN_FLIGHT))).one()
         if limits.max_in_flight is not None and waiting >= limits.max_in_flight:
-            raise LeagueError(f"racer {racer.name!r} has {waiting} submissions to {race.name!r} without a result yet")
+            raise LeagueError(
+                f"racer {racer.name!r} has {waiting} of at most {limits.max_in_flight} submissions to {race.name!r} "
+                "without a result yet"
+            )
 
     def _must_not_be_final(self, race: Race) -> None:
         must_be(race, self.clock(), State.OPEN, State.CLOSED, State.CANCELLED, to="to change what counts")

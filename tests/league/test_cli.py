@@ -14,6 +14,8 @@ from typer.testing import CliRunner, Result
 
 from league.cli import GROUPS, PARTS, app
 from league.errors import LeagueError
+from league.presets import PRESETS
+from league.races import RaceType
 from league.rules import Lap
 from league.service import League
 from racer_env.errors import BundleError, RacerError, TrackError
@@ -138,7 +140,7 @@ def test_create_takes_every_setting() -> None:
         "submissions": 0,
     }
     assert {key: race[key] for key in expected} == expected
-    assert "average of 2 in a row" in shown("races")
+    assert "average of 2 in a row of 5 laps" in shown("show", "Averages")
 
 
 @pytest.mark.usefixtures("folder")
@@ -168,7 +170,13 @@ def test_create_begins_with_a_preset_or_a_file_and_takes_what_is_said_besides(tm
 @pytest.mark.usefixtures("folder")
 def test_total_and_average_need_all_laps_unless_said_otherwise() -> None:
     shown("create", "total", "--ranking", "total_time", "--laps", "4")
-    assert listed("races")[1]["minimum_laps"] == 4
+    shown("create", "boxes", "--preset", "object_avoidance", "--laps", "1")
+    shown("create", "own", "--laps", "5", "--min-laps", "2")
+    for name in ("total", "boxes", "own"):
+        shown("edit", name, "--laps", "6")
+    assert [race["minimum_laps"] for race in listed("races")] == [1, 6, 6, 2]
+    shown("edit", "total", "--ranking", "best_lap")
+    assert listed("races")[1]["minimum_laps"] == 1
 
 
 @pytest.mark.usefixtures("folder")
@@ -179,6 +187,32 @@ def test_edit_changes_what_is_said_and_nothing_else() -> None:
     assert (race["name"], race["track"], race["laps"], race["runs"]) == ("Spring", "hairpin", 5, 3)
 
 
+@pytest.mark.usefixtures("folder")
+def test_times_are_told_in_utc_whatever_zone_they_are_said_in() -> None:
+    assert "opens 2030-05-01 16:00 UTC" in shown("create", "may", "--opens-at", "2030-05-01T18:00+02:00")
+    shown("create", "now")
+    assert "closes 2030-05-01 16:00 UTC" in shown("open", "now", "--until", "2030-05-01T18:00+02:00")
+    assert "closes 2030-06-01 04:00 UTC" in shown("extend", "now", "--until", "2030-05-31T23:00-05:00", "--reason", "x")
+    assert "closes at: 2030-06-01 04:00 UTC" in shown("show", "now")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_race_is_told_in_one_line_and_in_words() -> None:
+    shown("create", "last", "--preset", "live_finale", "--laps", "1", "--set", "private=true")
+    line = (
+        "last (DRAFT, 6 boxes, live, private): oval, best lap of 1 lap, off track +3 s, unlimited resets, limit 180 s"
+    )
+    told = shown("show", "last").splitlines()
+    assert told[0] == line
+    assert {"  obstacles: count 6, random no, least gap 0.02, shape box_obstacle", "  resets: unlimited"} <= set(told)
+    assert "object avoidance, live, private" in " ".join(shown("races").replace("│", " ").split())
+
+
+def test_the_help_names_every_preset_and_every_type_of_race() -> None:
+    told = {word.strip(".,") for word in shown("create", "--help").replace("│", " ").split()}
+    assert {*PRESETS, *map(str, RaceType)} <= told
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -186,7 +220,7 @@ def test_edit_changes_what_is_said_and_nothing_else() -> None:
         (["a/b"], "race name 'a/b' must have"),
         (["x", "--laps", "0"], "laps is 0, but must be from 1 to 20"),
         (["x", "--min-laps", "9"], "minimum laps is 9"),
-        (["x", "--ranking", "fastest"], "ranking 'fastest' does not exist"),
+        (["x", "--ranking", "fastest"], "ranking is 'fastest'; there are: average_lap, best_lap"),
         (["x", "--ranking", "total_time", "--min-laps", "1"], "who drives fewer laps wins"),
         (["x", "--set", "off_track_penalty=-1"], "off-track penalty is -1.0 s"),
         (["x", "--set", "off_track_penalty=nan"], "off-track penalty is nan"),

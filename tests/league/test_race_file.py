@@ -90,6 +90,14 @@ def test_a_preset_of_another_type_leaves_its_boxes_behind() -> None:
     assert race_of({"preset": "live_finale", "race_type": "time_trial"}).boxes is None
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_laps_that_qualify_follow_from_ranking_and_laps(preset: str) -> None:
+    assert race_of({"preset": preset}) == PRESETS[preset]
+    least = {ranking: race_of({"preset": preset, "laps": 4, "ranking": ranking}).minimum_laps for ranking in Ranking}
+    assert least == {Ranking.BEST_LAP: 1, Ranking.TOTAL_TIME: 4, Ranking.AVERAGE_LAP: 4}
+    assert race_of({"preset": preset, "ranking": "best_lap", "minimum_laps": 2}).minimum_laps == 2
+
+
 @pytest.mark.parametrize("limit", ["time_limit", "max_submissions", "max_submissions_a_day", "max_in_flight"])
 def test_a_limit_may_be_unlimited(limit: str) -> None:
     assert getattr(race_of({"preset": "community", limit: "unlimited"}), limit) is None

@@ -16,7 +16,6 @@ from league.races import (
     default_minimum_laps,
     race_name,
     racer_name,
-    ranking_of,
     same_name,
 )
 from league.rules import Ranking
@@ -141,11 +140,6 @@ def test_the_hash_of_a_race_is_that_of_what_its_results_depend_on() -> None:
 def test_the_default_minimum_makes_a_race_of_every_ranking(ranking: Ranking) -> None:
     minimum = default_minimum_laps(ranking, 5)
     assert RaceSettings(ranking=ranking, laps=5, minimum_laps=minimum).ranking is ranking
-
-
-def test_an_unknown_ranking_is_answered_with_the_nearest() -> None:
-    with pytest.raises(LeagueError, match="did you mean 'best_lap'"):
-        ranking_of("bestlap")
 
 
 def test_a_race_without_a_time_limit_ends_after_five_simulated_minutes_for_each_lap() -> None:
