@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import typer
@@ -40,12 +41,13 @@ def print_bracket(view: BracketView) -> None:
     """Print every heat, and the places that are decided."""
     if view.settings.grid == 2:
         rows = [(v.heat.name, *map(_name, v.heat.sides), _name(v.heat.winner), *_how(v)) for v in view.heats]
-        print_table("Heat|First|Second|Winner|>Runs|>Winner's time|>Loser's", rows)
+        print_table("Heat|First|Second|Winner|Runs|>Winner's time|>Loser's", rows)
     else:
-        print_table("Heat|>Start|Racer|>Place|>Median|>Time|Goes on", [r for v in view.heats for r in _grid_rows(v)])
+        print_table("Heat|>Start|Racer|>Place|>Median|Time|Goes on", [r for v in view.heats for r in _grid_rows(v)])
     places = view.bracket.places
     if places:
-        typer.echo("  ".join(f"{place}. {racer}" for racer, place in places.items()))
+        shared = Counter(places.values())
+        typer.echo("  ".join(f"{'=' * (shared[place] > 1)}{place}. {racer}" for racer, place in places.items()))
 
 
 def _grid_rows(view: HeatView) -> list[tuple[object, ...]]:

@@ -73,7 +73,7 @@ class Bracket:
 
     def __post_init__(self) -> None:
         if len(self.racers) < 2 or len(set(self.racers)) < len(self.racers):
-            raise LeagueError(f"a bracket needs two or more different racers, not {list(self.racers)}")
+            raise LeagueError(f"a bracket needs two or more different racers, not {', '.join(self.racers) or 'none'}")
         if self.third_place and self.elimination is Elimination.DOUBLE:
             raise LeagueError("a double elimination has its third place from the losers' bracket, and no heat for it")
 

@@ -45,7 +45,7 @@ class Grid:
 
     def __post_init__(self) -> None:
         if len(self.racers) < 2 or len(set(self.racers)) < len(self.racers):
-            raise LeagueError(f"a grid needs two or more different racers, not {list(self.racers)}")
+            raise LeagueError(f"a grid needs two or more different racers, not {', '.join(self.racers) or 'none'}")
         if self.cars < 3:
             raise LeagueError(f"the heats of a grid have room for three cars or more, not {self.cars}")
 

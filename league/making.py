@@ -80,11 +80,8 @@ def making(folder: Path, url: str) -> Iterator[Making]:
         LeagueError: there already is a league, its database or its key, or something cannot be written.
     """
     _refuse_a_league(folder)
-    with writing_files(folder, f"{folder} cannot be made a league"):
-        for name in FOLDERS:
-            (folder / name).mkdir(parents=True, exist_ok=True)
     undo: list[Callable[[], None]] = []
-    with _claims(folder) as claims:
+    with _folders(folder), _claims(folder) as claims, _folders(*(folder / name for name in FOLDERS)):
         _refuse_a_league(folder)  # that was finished meanwhile
         database = Database(url, folder)
         claims.give_up(database)
@@ -102,6 +99,22 @@ def making(folder: Path, url: str) -> Iterator[Making]:
             with contextlib.suppress(LeagueError):
                 claims.give_up(database)
             raise
+
+
+@contextmanager
+def _folders(*folders: Path) -> Iterator[None]:
+    """Make folders; if the block fails, those that are new and empty are removed. Raises `LeagueError`."""
+    new = [folder for folder in folders if not folder.exists()]
+    try:
+        for folder in folders:
+            with writing_files(folder, f"{folder} cannot be made a league"):
+                folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for folder in new:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 @dataclass(frozen=True)

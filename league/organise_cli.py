@@ -12,6 +12,7 @@ from league.output_cli import HERE, AsJson, Folder, Number, OnlyRace, RaceName, 
 
 if TYPE_CHECKING:
     from league.races import RaceSettings
+    from league.service.boards import AuditView
 
 app = typer.Typer()
 
@@ -254,13 +255,16 @@ def audit(race: OnlyRace = None, folder: Folder = HERE, as_json: AsJson = False)
 
     from league.service import League
 
-    header = ">No.|When (UTC)|Who|What|Race|Racer|>Submission|Why"
+    def about(entry: AuditView) -> str:
+        number = entry.submission and f"submission {entry.submission}"
+        return ", ".join(part for part in (entry.race, entry.racer, number) if part)
+
     show(
         League(folder).boards.audit(race),
         as_json,
         asdict,
-        header,
-        lambda e: (e.id, moment(e.at), e.actor, e.action, e.race, e.racer, e.submission, e.reason),
+        ">No.|When (UTC)|Who|What|About|Why",
+        lambda e: (e.id, moment(e.at), e.actor, e.action, about(e), e.reason),
     )
 
 

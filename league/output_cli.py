@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from league.service import RaceView, SubmissionView
 
 HERE = Path("league-data")
+LONGEST_WORD = 24  #: that a table does not break
 Kind = TypeVar("Kind", bound=StrEnum)
 
 Folder = Annotated[Path, typer.Option("--league", envvar="RACER_LEAGUE", help="The league's folder.")]
@@ -45,17 +46,40 @@ def print_json(value: Any) -> None:
 
 
 def print_table(header: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Print a table of plain texts; None is an empty cell."""
+    """Print a table of plain texts; None is an empty cell. Where a line is short, texts break between words."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    names = header.split("|")
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    console, lines = Console(), 3 * len(names) + 1
+    widths = _widths(names, cells, console.width - lines)
+    console.width = max(console.width, sum(widths) + lines)
     table = Table()
-    for name in header.split("|"):
-        table.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    Console().print(table)
+    for name, width in zip(names, widths, strict=True):
+        justify: Literal["left", "right"] = "right" if name.startswith(">") else "left"
+        table.add_column(name.lstrip(">"), justify=justify, overflow="fold", width=width)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def _widths(names: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[int]:
+    """How wide the columns are: numbers and words whole at least, and more as there is room, the narrow ones first."""
+    from rich.cells import cell_len
+
+    least, most = [], []
+    for k, name in enumerate(names):
+        cells = [row[k] for row in rows]
+        parts = [*name.lstrip(">").split(), *(cells if name.startswith(">") else " ".join(cells).split())]
+        least.append(min(LONGEST_WORD, max(map(cell_len, parts))))
+        most.append(max(map(cell_len, (name.lstrip(">"), *cells))))
+    for _ in range(room - sum(least)):
+        narrow = [k for k, width in enumerate(least) if width < most[k]]
+        if narrow:
+            least[min(narrow, key=least.__getitem__)] += 1
+    return least
 
 
 def choice(kind: type[Kind], said: str, option: str) -> Kind:

@@ -101,9 +101,15 @@ class Boards(Desk):
         return _drives(rows, positions)
 
     def meetings(self, first: str, second: str) -> tuple[Meeting, ...]:
-        """The races in which two racers both stand, oldest first: their record against each other."""
+        """The races in which two racers both stand, oldest first: their record against each other.
+
+        Raises:
+            LeagueError: one of them is not known, or they are the same.
+        """
         with self.store.database.reading() as session:
             both = [find_racer(session, name) for name in (first, second)]
+            if both[0] is both[1]:
+                raise LeagueError(f"racer {both[0].name!r} has no record against themselves; name another one")
             shared = (
                 select(Race)
                 .join(Participant, Participant.race_id == Race.id)

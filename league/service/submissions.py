@@ -301,8 +301,8 @@ class Submissions(Desk):
             self._must_not_be_final(found)
             part = session.get(Participant, (found.id, who.id), with_for_update=True)
             if part is None or (part.removed is None) == stays:
-                state = "not a racer" if part is None else "already a racer" if stays else "removed already"
-                raise LeagueError(f"{who.name!r} is {state} of {found.name!r}")
+                state = "not a racer of" if part is None else "a racer of" if stays else "removed already from"
+                raise LeagueError(f"{who.name!r} is {state} {found.name!r}")
             part.removed = None if stays else reason
             if not stays:
                 waits = (

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from league.cli import GROUPS, PARTS, app
 from league.errors import LeagueError
+from league.output_cli import print_table
 from league.presets import PRESETS
 from league.races import RaceType
 from league.rules import Lap
@@ -206,6 +207,19 @@ def test_a_race_is_told_in_one_line_and_in_words() -> None:
     assert told[0] == line
     assert {"  obstacles: count 6, random no, least gap 0.02, shape box_obstacle", "  resets: unlimited"} <= set(told)
     assert "object avoidance, live, private" in " ".join(shown("races").replace("│", " ").split())
+
+
+@pytest.mark.parametrize(("width", "printed"), [(80, 80), (30, 46), (200, 157)])
+def test_where_a_line_is_short_texts_break_between_words_and_numbers_not_at_all(
+    width: int, printed: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_table(
+        "Racer|Said|>Time|At (UTC)", [("Katherine", "one or two long words " * 5, "00:08.066", "2030-05-01 16:00")]
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) == printed
+    assert any("Katherine" in line and "00:08.066 │ 2030-05-01 " in line for line in lines)
 
 
 def test_the_help_names_every_preset_and_every_type_of_race() -> None:

@@ -79,3 +79,5 @@ def test_two_racers_have_a_record_against_each_other(league: League, bundle: Mak
     meetings = league.boards.meetings("Ann", "Bob")
     assert [(m.race, m.winner) for m in meetings] == [("community", "Bob"), ("second", "Ann"), ("third", None)]
     assert [(m.first.entry.racer, m.second.place) for m in meetings] == [("Ann", "1"), ("Ann", "2"), ("Ann", "=1")]
+    with pytest.raises(LeagueError, match="'Ann' has no record against themselves"):
+        league.boards.meetings("Ann", "ann")

@@ -166,7 +166,7 @@ def test_a_racer_has_so_many_submissions_a_day_and_at_a_time(league: League, bun
     league.races.create("second", RaceSettings(runs=1, max_submissions_a_day=2, max_in_flight=1))
     league.races.open("second")
     league.submissions.submit(bundle(1), "second", "Ann")
-    with pytest.raises(LeagueError, match="'Ann' has 1 submissions to 'second' without a result"):
+    with pytest.raises(LeagueError, match="'Ann' has 1 of at most 1 submissions to 'second' without a result"):
         league.submissions.submit(bundle(1), "second", "Ann")
     drain(league, [Lap(1, 900, 50.0)])
     league.submissions.submit(bundle(1), "second", "Ann")
