@@ -23,10 +23,10 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from league.columns import AsJson, Table, UTCDateTime
 from league.errors import LeagueError
 from league.making import Making, making
 from league.migrations import NEWEST
-from league.models import AsJson, Table, UTCDateTime
 from league.settings_file import to_json
 from league.store import FOLDERS, Store, writing_files
 

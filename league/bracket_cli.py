@@ -159,13 +159,29 @@ def scratch(
     bracket: Of = None,
     folder: Folder = HERE,
 ) -> None:
-    """Leave a racer out of a heat who cannot or may not race: they are out; who is left alone in it has won it."""
+    """Leave a racer out of a heat who cannot or may not race: they lose it, and on a grid are out.
+
+    Who is left alone in a heat has won it.
+    """
     from league.service import League
 
     done = League(folder).brackets.scratch(bracket, heat, racer, reason)
     typer.echo(f"{racer} does not start in heat {done.heat.name}")
     if done.heat.decided:
         typer.echo(f"heat {done.heat.name} goes to {done.heat.winner}")
+
+
+@app.command()
+def release(
+    reason: Reason,
+    bracket: Which = None,
+    folder: Folder = HERE,
+) -> None:
+    """Let a race be decided by another bracket than this, of which no heat is decided yet."""
+    from league.service import League
+
+    done = League(folder).brackets.release(bracket, reason)
+    typer.echo(f"{done.name} decides no race any more; make another with: racer league bracket create NAME --race RACE")
 
 
 @app.command()

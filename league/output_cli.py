@@ -100,13 +100,12 @@ def moment(time: datetime | None) -> str:
 def race_line(race: RaceView) -> str:
     """A race in one line."""
     track, ranking, laps, penalty, resets, limit = summary(race.settings)
-    end = f", limit {limit}" if limit else ""
     runs = f", median of {race.settings.runs} runs" if race.settings.runs > 1 else ""
     cars = race.settings.grid
     several = f", grid of {cars}" if cars > 2 else ", head to head" if cars == 2 else ""
     kind = several + ", live" * (race.settings.format == "live") + ", private" * race.settings.private
     said = f"{race.name} ({race.state}{kind}): {track}, {ranking} of {laps} laps{runs}, off track {penalty}"
-    return f"{said}, {resets} resets{end}"
+    return f"{said}, {resets} resets, limit {limit}"
 
 
 def summary(settings: RaceSettings) -> tuple[str, str, str, str, str, str]:
@@ -115,6 +114,6 @@ def summary(settings: RaceSettings) -> tuple[str, str, str, str, str, str]:
     ranking = settings.ranking.replace("_", " ")
     if settings.ranking == "average_lap" and settings.minimum_laps != settings.laps:
         ranking = f"average of {settings.minimum_laps} in a row"
-    limit = "" if settings.time_limit is None else f"{settings.time_limit:g} s"
+    limit = f"{settings.ends_after:g} s"
     penalty = f"+{settings.off_track_penalty:g} s"
     return track, ranking, str(settings.laps), penalty, str(settings.resets), limit

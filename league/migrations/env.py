@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from league.models import Table
+from league.models import Race
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=Table.metadata)
+context.configure(connection=context.config.attributes["connection"], target_metadata=Race.metadata)
 context.run_migrations()

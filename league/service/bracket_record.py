@@ -1,4 +1,4 @@
-"""Brackets read from their rows, and what those that decide a race make of its board."""
+"""Brackets found, and read from their rows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from league.errors import LeagueError
 from league.grids import Grid
 from league.heat_receipts import HeatReceipt
 from league.heats import HeatResult
-from league.models import Entrant, KeptBracket, KeptHeat, Scratch
+from league.models import Entrant, KeptBracket, KeptHeat, Participant, Race, Racer, Scratch, Submission
 from league.races import RaceSettings
+from league.service.desk import find_named
 
 
 @dataclass(frozen=True)
@@ -91,3 +92,26 @@ def bracket_of(session: Session, race: int) -> BracketRecord | None:
     """The bracket whose heats decide a race, if it has been made."""
     kept = session.scalar(select(KeptBracket).where(KeptBracket.race_id == race))
     return None if kept is None else read_bracket(session, kept)
+
+
+def find_bracket(session: Session, name: str | None, *, lock: bool = False) -> KeptBracket:
+    """The bracket of this name, or the only one. Raises `LeagueError` if there is none, or none named and several."""
+    make = "racer league bracket create NAME"
+    return find_named(session, KeptBracket, name, "bracket", make, lock="write" if lock else None)
+
+
+def driver_of(session: Session, racer: Racer, race: Race | None) -> str:
+    """The hash of the bundle that a racer races with. Raises `LeagueError` if none of theirs counts."""
+    query = (
+        select(Submission.bundle_sha256)
+        .join(Participant, Participant.best_id == Submission.id)
+        .where(Participant.racer_id == racer.id, Participant.removed.is_(None))
+        .order_by(Submission.id.desc())
+    )
+    if race is not None:
+        query = query.where(Participant.race_id == race.id)
+    found = session.scalar(query.limit(1))
+    if found is None:
+        where = f"in {race.name!r}" if race else "anywhere"
+        raise LeagueError(f"racer {racer.name!r} has no driver for a bracket: none of theirs counts {where}")
+    return found

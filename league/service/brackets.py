@@ -24,14 +24,14 @@ from league.heat_job import HeatJob
 from league.heat_receipts import HeatReceipt
 from league.heats import HeatResult, HeatRun
 from league.lifecycle import State
-from league.models import Entrant, KeptBracket, KeptBundle, KeptHeat, Participant, Race, Racer, Scratch, Submission
+from league.models import Entrant, KeptBracket, KeptBundle, KeptHeat, Race, Scratch
 from league.race_file import race_from_json
 from league.races import RaceSettings, RaceType, kept_name, same_name
 from league.receipts import engine
 from league.service.boards import must_be_driven, qualification_of
-from league.service.bracket_record import BracketRecord, bracket_of, new_bracket, read_bracket
+from league.service.bracket_record import BracketRecord, bracket_of, driver_of, find_bracket, new_bracket, read_bracket
 from league.service.bracket_view import BracketView, HeatView, bracket_view
-from league.service.desk import Desk, find_named, find_race, find_racer, must_be
+from league.service.desk import Desk, find_race, find_racer, must_be
 from league.service.races import LARGEST_SEED, needed_reason
 from league.settings_file import to_json
 
@@ -162,7 +162,10 @@ class Brackets(Desk):
             if session.get(KeptHeat, (kept.id, heat)) is None:
                 self._must_be_open(session, kept)
                 record = read_bracket(session, kept)
-                result = HeatResult(record.bracket.starters(heat), tuple(runs))
+                starters = record.bracket.starters(heat)
+                if any(len(run.finishes) != len(starters) for run in runs):
+                    raise LeagueError(f"who starts in heat {heat} has changed while it was driven: race it again")
+                result = HeatResult(starters, tuple(runs))
                 if [run.seed for run in runs] != kept.seeds:
                     raise ValueError("the runs are not under the bracket's seeds")
                 self._decide(session, kept, heat, result.winner, receipt=self._receipt(record, heat, result))
@@ -207,6 +210,27 @@ class Brackets(Desk):
             session.flush()
             return self._heat_view(session, kept, heat)
 
+    def release(self, bracket: str | None, reason: str) -> BracketView:
+        """Let a race be decided by another bracket, as long as no heat of this one is.
+
+        Raises:
+            LeagueError: there is no such bracket, it decides no race, one of its heats is decided, or no reason.
+        """
+        reason = needed_reason(reason)
+        with self.store.database.writing() as session:
+            kept = find_bracket(session, bracket, lock=True)
+            view = self._view(session, kept)
+            if view.race is None:
+                raise LeagueError(f"bracket {kept.name!r} decides no race")
+            self._must_be_open(session, kept)
+            decided = [heat.name for heat in view.bracket.heats if heat.decided and not heat.bye]
+            if decided:
+                raise LeagueError(f"heat {decided[0]} of {kept.name!r} is decided: it stays what decides {view.race!r}")
+            kept.race_id = None
+            self.note(session, "release race", reason, race=view.race, bracket=kept.name)
+            session.flush()
+            return self._view(session, kept)
+
     def receipt(self, bracket: str | None, heat: str) -> str:
         """The signed receipt of a heat, as text. Raises `LeagueError` if it has not been driven."""
         with self.store.database.reading() as session:
@@ -249,7 +273,7 @@ class Brackets(Desk):
         session.add(kept)
         session.flush()
         for seed, racer in enumerate(who, start=1):
-            sha256 = _driver_of(session, racer, race)
+            sha256 = driver_of(session, racer, race)
             session.add(Entrant(bracket_id=kept.id, seed=seed, racer_id=racer.id, bundle_sha256=sha256))
         about = {"race": race.name} if race is not None and kept.race_id == race.id else {}
         settings = json.loads(to_json(kept.settings))
@@ -299,26 +323,3 @@ class Brackets(Desk):
 
     def _view(self, session: Session, kept: KeptBracket) -> BracketView:
         return bracket_view(session, read_bracket(session, kept), self.store)
-
-
-def find_bracket(session: Session, name: str | None, *, lock: bool = False) -> KeptBracket:
-    """The bracket of this name, or the only one. Raises `LeagueError` if there is none, or none named and several."""
-    make = "racer league bracket create NAME"
-    return find_named(session, KeptBracket, name, "bracket", make, lock="write" if lock else None)
-
-
-def _driver_of(session: Session, racer: Racer, race: Race | None) -> str:
-    """The hash of the bundle that a racer races with. Raises `LeagueError` if none of theirs counts."""
-    query = (
-        select(Submission.bundle_sha256)
-        .join(Participant, Participant.best_id == Submission.id)
-        .where(Participant.racer_id == racer.id, Participant.removed.is_(None))
-        .order_by(Submission.id.desc())
-    )
-    if race is not None:
-        query = query.where(Participant.race_id == race.id)
-    found = session.scalar(query.limit(1))
-    if found is None:
-        where = f"in {race.name!r}" if race else "anywhere"
-        raise LeagueError(f"racer {racer.name!r} has no driver for a bracket: none of theirs counts {where}")
-    return found

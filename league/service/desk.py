@@ -12,10 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from league.columns import Table
 from league.database import POSTGRESQL
 from league.errors import LeagueError
 from league.lifecycle import State, Times
-from league.models import AuditEntry, KeptBracket, KeptSeason, Race, Racer, Table
+from league.models import AuditEntry, KeptBracket, KeptSeason, Race, Racer
 from league.races import racer_name, same_name
 from league.store import Store
 from racer_env.errors import nearest

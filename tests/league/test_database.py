@@ -14,10 +14,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from league.columns import Table
 from league.database import Database, _migrations
 from league.errors import LeagueError, UnreachableError
 from league.migrations import NEWEST
-from league.models import Status, Table
+from league.models import Status
 from league.races import RaceSettings
 from league.service import League
 from league.store import Store
@@ -47,7 +48,7 @@ def test_every_step_can_be_undone_and_done_again(database: str, tmp_path: Path) 
     bare.close()
 
 
-@pytest.mark.parametrize("step", ["0001", "0002"])
+@pytest.mark.parametrize("step", ["0001", "0002", "0003"])
 def test_a_league_of_an_earlier_step_keeps_its_races_when_it_is_upgraded(
     league: League, bundle: Callable[[int], Path], step: str
 ) -> None:

@@ -195,6 +195,26 @@ def test_a_race_has_one_bracket_once_it_is_closed_and_driven(league: League, bun
     assert [view.name for view in league.brackets.all()] == ["Cup"]
 
 
+def test_a_bracket_that_was_made_by_mistake_is_released_as_long_as_no_heat_is_decided(
+    league: League, bundle: Bundles
+) -> None:
+    qualified(league, bundle)
+    league.brackets.create_of_race("Small", "GP")
+    with pytest.raises(LeagueError, match="say why"):
+        league.brackets.release("Small", " ")
+    assert league.brackets.release("Small", "all six are to race").race is None
+    assert [(e.race, e.reason) for e in league.boards.audit() if e.action == "release race"] == [
+        ("GP", "all six are to race")
+    ]
+    with pytest.raises(LeagueError, match="'Small' decides no race"):
+        league.brackets.release("Small", "again")
+    league.brackets.create_of_race("Cup", "GP", top=6)
+    league.brackets.scratch("Cup", "R1.1", "Ada", "ill")
+    league.brackets.scratch("Cup", "R1.1", "Di", "ill")
+    with pytest.raises(LeagueError, match=r"heat R1\.1 of 'Cup' is decided: it stays what decides 'GP'"):
+        league.brackets.release("Cup", "the wrong one won")
+
+
 def test_a_race_in_which_only_one_finishes_is_decided_without_heats(league: League, bundle: Bundles) -> None:
     qualified(league, bundle, ["Ada"])
     with pytest.raises(LeagueError, match="heats take two, but 1 finished the qualification of 'GP'"):
@@ -248,6 +268,19 @@ def test_who_cannot_race_is_scratched_and_stands_last(league: League, bundle: Bu
     for change in ("UPDATE scratches SET reason = 'none'", "DELETE FROM scratches"):
         with pytest.raises(LeagueError, match="cannot be"), league.store.database.writing() as session:
             session.execute(sa.text(change))
+
+
+def test_a_heat_that_was_driven_with_a_racer_who_was_scratched_meanwhile_is_raced_again(
+    league: League, bundle: Bundles
+) -> None:
+    qualified(league, bundle, RACERS[:3])
+    league.brackets.create_of_race("Cup", "GP")
+    finish = Finish(9_000, 100.0, 9_000, 0, 0, 0, "lap_complete")
+    driven = [HeatRun(seed, (0, 1, 2), (finish,) * 3) for seed in league.brackets.job(None, "final").seeds]
+    league.brackets.scratch(None, "final", "Bob", "ill")
+    with pytest.raises(LeagueError, match="who starts in heat final has changed while it was driven: race it again"):
+        league.brackets.score(None, "final", driven)
+    assert score(league, "final", {"Ada": 9_001, "Cy": 9_000}).heat.order == ("Cy", "Ada", "Bob")
 
 
 def test_who_is_left_alone_has_won_the_race(league: League, bundle: Bundles) -> None:

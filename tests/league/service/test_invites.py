@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from league.columns import Table
 from league.errors import LeagueError
-from league.models import Race, Status, Table
+from league.models import Race, Status
 from league.races import RaceSettings
 from league.rows import race_row, standing_row, submission_row, to_json
 from league.service import League
