@@ -13,7 +13,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -181,9 +181,13 @@ class RaceSettings:
 
     @property
     def sha256(self) -> str:
-        """A hash of every setting that a result depends on: all but `HOSTING`."""
-        settings = {name: _canonical(value) for name, value in asdict(self).items() if name not in HOSTING}
-        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        """A hash of every setting that a result depends on, which is all but `HOSTING`, and that is not its default.
+
+        A setting that a later version adds leaves the hashes of earlier races as they are, if its default is how they
+        were raced.
+        """
+        said = {name: value for name, value in _said(self).items() if name not in HOSTING}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def score(self, run: Sequence[Lap]) -> Score:
         """What one run is worth in this race."""
@@ -300,10 +304,13 @@ def _is_car(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(item, str | int | float) for item in value.values())
 
 
-def _canonical(value: Any) -> Any:
-    """The same number whether it was written as 5 or as 5.0."""
+def _said(value: Any) -> Any:
+    """What differs from the defaults; the same number whether it was written as 5 or as 5.0."""
+    if is_dataclass(value):
+        told = {field.name: (getattr(value, field.name), field.default) for field in fields(value)}
+        return {name: _said(now) for name, (now, default) in told.items() if now != default}
     if isinstance(value, dict):
-        return {key: _canonical(item) for key, item in value.items()}
+        return {key: _said(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_canonical(item) for item in value]
+        return [_said(item) for item in value]
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -97,6 +97,7 @@ class Signed(Generic[Driven]):
             values |= {"settings": race_of(told["settings"]), "runs": runs_of(cls.RUN, told["runs"])}
             receipt = cls(**values)
             said = receipt._content()
+            said["settings"] = _as_far_as(said["settings"], told["settings"])
         except (ValueError, KeyError, TypeError, AttributeError, LeagueError) as error:
             raise ReceiptError(NONE) from error
         if content != said:
@@ -135,6 +136,13 @@ class Receipt(Signed[Run]):
         if then.laps != now.laps:
             return f"has other laps: {_laps(then)} on the receipt, {_laps(now)} now"
         return None if then.trace_sha256 == now.trace_sha256 else "has the same laps, but not the same steps"
+
+
+def _as_far_as(said: Any, told: Any) -> Any:
+    """Settings without those that a receipt of an earlier version does not know."""
+    if isinstance(said, dict) and isinstance(told, dict):
+        return {name: _as_far_as(value, told[name]) for name, value in said.items() if name in told}
+    return said
 
 
 def _laps(run: Run) -> str:

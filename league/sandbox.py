@@ -139,6 +139,11 @@ class Call:
         self.connection.close()
         self.heard.close()
 
+    def given_up(self) -> Outcome:
+        """Kill it because it is overdue: the machine is to blame, for what computes without end meets another limit."""
+        self.end()
+        return Outcome(failed=f"it took more than the {self.limits.wall_seconds} s allowed")
+
     def outcome(self) -> Outcome:
         """What it said; or how it died, if it has nothing to say. To be asked once it is `finished`."""
         self._listener.join()
@@ -192,7 +197,7 @@ def run(function: Function, argument: Any, limits: Limits = Limits()) -> Outcome
     try:
         if finished([call], limits.wall_seconds):
             return call.outcome()
-        return Outcome(refused=f"it took more than the {limits.wall_seconds} s allowed")
+        return call.given_up()
     finally:
         call.end()
 

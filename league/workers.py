@@ -90,8 +90,7 @@ class Local:
         out = {numbers[call]: call.outcome() for call in sandbox.finished(numbers, timeout)}
         for number, call in self._calls.items():
             if number not in out and call.overdue():
-                call.end()
-                out[number] = Outcome(refused=f"it took more than the {call.limits.wall_seconds} s allowed")
+                out[number] = call.given_up()
         for number in out:
             del self._calls[number]
         return out

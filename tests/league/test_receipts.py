@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -93,10 +94,24 @@ def test_another_key_cannot_sign_for_a_league() -> None:
 
 def test_even_a_signed_receipt_must_not_contradict_itself() -> None:
     content = json.loads(TEXT) | {"race_sha256": "e" * 64}
-    del content["signature"]
-    signed = canonical(content | {"signature": KEY.sign(canonical(content).encode()).hex()})
     with pytest.raises(ReceiptError, match="contradict"):
-        Receipt.parse(signed)
+        Receipt.parse(resigned(content))
+
+
+def resigned(content: dict[str, Any]) -> str:
+    del content["signature"]
+    return canonical(content | {"signature": KEY.sign(canonical(content).encode()).hex()})
+
+
+def test_a_receipt_from_before_a_setting_was_added_still_holds() -> None:
+    content = json.loads(TEXT)
+    for settings, later in ((content["settings"], "mercy_resets"), (content["settings"]["obstacles"], "shape")):
+        del settings[later]
+    assert Receipt.parse(resigned(content)) == RECEIPT
+    content = json.loads(TEXT)
+    del content["settings"]["off_track_penalty"]  # which is not the default
+    with pytest.raises(ReceiptError, match="contradict"):
+        Receipt.parse(resigned(content))
 
 
 def test_other_laps_steps_or_seeds_are_told() -> None:

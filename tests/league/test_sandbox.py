@@ -172,7 +172,7 @@ def test_a_process_that_stalls_in_its_answer_holds_nobody_up() -> None:
     assert sandbox.finished([stalled], 0.2) == []
     stalled.end()
     assert not stalled.process.is_alive()
-    told = sandbox.run(stalls, "00001000", replace(LIMITS, wall_seconds=3)).refused
+    told = sandbox.run(stalls, "00001000", replace(LIMITS, wall_seconds=3)).failed
     assert told == "it took more than the 3 s allowed"
 
 
@@ -213,7 +213,7 @@ def test_processor_time_has_a_limit() -> None:
 
 def test_time_has_a_limit() -> None:
     started = time.monotonic()
-    assert sandbox.run(sleeps, None, replace(LIMITS, wall_seconds=1)).refused == "it took more than the 1 s allowed"
+    assert sandbox.run(sleeps, None, replace(LIMITS, wall_seconds=1)).failed == "it took more than the 1 s allowed"
     assert time.monotonic() - started < 30.0
 
 
