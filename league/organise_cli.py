@@ -50,7 +50,7 @@ def init(
     file: File = None,
     database: Annotated[str, typer.Option(help="postgresql://user@host/name; else a file.")] = "sqlite:///league.db",
 ) -> None:
-    """Make a league with one open race: a time trial of three laps in which the best lap counts."""
+    """Make a league with one open race: if not said otherwise a time trial of three laps whose best lap counts."""
     from league.service import League
 
     made = League.create(folder, settings_from(preset, file, track=track), url=database)

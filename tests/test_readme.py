@@ -14,9 +14,13 @@ import pytest
 from typer.testing import CliRunner
 
 import tracks
+from league.cli import GROUPS, PARTS
+from league.divisions import Division
+from league.points import ByPosition
 from league.presets import PRESETS
 from league.race_file import race_of
 from league.races import RaceSettings
+from league.seasons import Season, read_season
 from league.traffic import BotCars, Boxes
 from racer_env.car import CARS
 from racer_env.cli import GROUP, app
@@ -92,6 +96,27 @@ def test_the_race_file_of_the_readme_is_a_race() -> None:
     (text,) = re.findall(r"```toml\n(preset = .*?)```", README, re.S)
     race = race_of(tomllib.loads(text))
     assert (race.track, race.boxes, race.max_submissions) == ("hairpin", Boxes(count=4, random=True), None)
+
+
+def test_the_settings_of_seasons_are_those_of_the_code(tmp_path: Path) -> None:
+    table = README.split("| of a season | default | what |")[1].split("\n\n")[0]
+    told = dict(re.findall(r"^\| `([a-z_]+)` \| (.*?) \| .* \|$", table, re.M))
+    assert list(told) == [f.name for f in fields(Season)]
+    plain = {name: default.strip("`") for name, default in told.items() if name not in ("divisions", "scale", "placed")}
+    assert plain == {name: _shown(getattr(Season(), name)) for name in plain}
+    assert told["divisions"] == ", ".join(division.name for division in Season().divisions)
+    assert Season().scale == ByPosition()
+    assert told["scale"] == ", ".join(map(str, ByPosition().table))
+    (text,) = re.findall(r"```toml\n(months = .*?)```", README, re.S)
+    (tmp_path / "season.toml").write_text(text)
+    season = read_season(tmp_path / "season.toml")
+    assert (season.months, season.finale, season.divisions) == (6, None, (Division("Class"),))
+
+
+def test_every_command_of_a_league_is_in_the_table_of_who_does_what() -> None:
+    table = README.split("| who | commands |")[1].split("\n\n")[0]
+    named = [str(c.name or getattr(c.callback, "__name__", "")) for part in PARTS for c in part.registered_commands]
+    assert set(re.findall(r"`([a-z]+)`", table)) == {*named, *GROUPS}
 
 
 def _shown(default: object) -> str:
