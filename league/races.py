@@ -13,7 +13,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -195,6 +195,11 @@ class RaceSettings:
     def counted(self, runs: Sequence[Sequence[Lap]]) -> int:
         """Which of a submission's runs counts, from 0: the median."""
         return rules.median_run([self.score(run) for run in runs])
+
+    def again(self, now: datetime) -> RaceSettings:
+        """For another race: the same, without the times that are past."""
+        ahead = {name: time for name in ("opens_at", "closes_at") if (time := getattr(self, name)) and time > now}
+        return replace(self, **({"opens_at": None, "closes_at": None} | ahead))
 
     def _check_names(self) -> None:
         if not self.track.strip():

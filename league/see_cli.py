@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -132,14 +132,14 @@ def show_race(
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Show a race with all its settings and its hashes, or write them to a file for --file."""
+    """Show a race with all its settings and its hashes, or write them, without past times, to a file for --file."""
     from league.race_file import WORDS, write_race
     from league.rows import race_row
     from league.service import League
 
     shown = League(folder).races.one(race)
     if out:
-        write_race(out, shown.settings)
+        write_race(out, shown.settings.again(datetime.now(UTC)))
         typer.echo(f"{out}: the settings of {shown.name}")
         return
     if as_json:

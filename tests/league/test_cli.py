@@ -165,6 +165,10 @@ def test_create_begins_with_a_preset_or_a_file_and_takes_what_is_said_besides(tm
     own = ("name", "created_at", "runs", "race_sha256")
     assert again["runs"] == 2
     assert {k: v for k, v in again.items() if k not in own} == {k: v for k, v in boxes.items() if k not in own}
+    shown("open", "boxes", "--until", "2030-05-01")
+    shown("show", "boxes", "-o", tmp_path / "boxes.toml")
+    shown("create", "third", "--file", tmp_path / "boxes.toml")
+    assert [listed("races")[3][time] for time in ("opens_at", "closes_at")] == [None, "2030-05-01T00:00:00+00:00"]
     assert refused("create", "x", "--preset", "communty").args[0].endswith("did you mean 'community'?")
 
 
