@@ -90,8 +90,8 @@ class Store:
         return public_hex(self.key)
 
     def keep(self, archive: bytes, sha256: str) -> None:
-        """Store a checked driver's file under its hash, unless it is there already."""
-        _keep(self.bundle_path(sha256), archive)
+        """Store a checked driver's file under its hash, in place of another archive of it that nothing names."""
+        write(self.bundle_path(sha256), archive)
 
     def bundle(self, sha256: str, archive_sha256: str) -> bytes:
         """The file of a driver. Raises `LeagueError` if it is not there any more as it was kept."""
@@ -114,7 +114,11 @@ class Store:
 
     def keep_replay(self, replay: bytes, sha256: str) -> None:
         """Store a replay's file under its hash, unless it is there already."""
-        _keep(self.replay_path(sha256), replay)
+        kept = self.replay_path(sha256)
+        try:
+            os.utime(kept)  # so that `league.tidying` leaves it until the database names it
+        except OSError:
+            write(kept, replay)
 
     def keep_route(self, route: Floats) -> str:
         """Store a track's numbers (p, 6); give their hash."""
@@ -141,14 +145,6 @@ class Store:
         """Open a league, and bring it to this version first if it is older."""
         Database(_database_url(folder), folder).migrate()
         return cls(folder)
-
-
-def _keep(file: Path, content: bytes) -> None:
-    """Write a file whose name says what it holds, unless it is there."""
-    try:
-        os.utime(file)  # so that `league.tidying` leaves it until the database names it
-    except OSError:
-        write(file, content)
 
 
 def read_archive(file: Path) -> bytes:
