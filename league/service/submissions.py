@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
@@ -237,6 +238,8 @@ class Submissions(Desk):
         if outcome.failed is not None:
             raise LeagueError(f"{file} could not be checked: {outcome.failed}")
         sha256 = str(outcome.value)
+        if not re.fullmatch("[0-9a-f]{64}", sha256):  # it names a file
+            raise LeagueError(f"{file} could not be checked: its process answered nonsense")
         known = self._known(KeptBundle.sha256 == sha256)  # the same driver in another archive
         if known:
             return known, None

@@ -314,6 +314,24 @@ def test_a_process_that_answers_nonsense_cannot_hurt(league: League, bundle: Mak
     assert all("nonsense" in (s.reason or "") for s in made)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *([Lap(1, time, 100.0)] for time in (2**31, 10**30, -1)),
+        [Lap(1, 9000, 100.0, off_track_count=2**31)],
+        [Lap(1, 9000, float("nan"))],
+        [Lap(1, 40_000_000, 100.0)] * 60,
+    ],
+)
+def test_a_process_that_answers_what_nobody_drives_cannot_hurt(
+    league: League, bundle: MakeBundle, answer: list[Lap]
+) -> None:
+    queued(league, bundle, "Ann")
+    made = drain(league, answer)
+    assert [s.status for s in made] == [Status.QUEUED, Status.QUEUED, Status.ERROR]
+    assert all("nonsense" in (s.reason or "") for s in made)
+
+
 def test_the_receipt_of_a_result_is_signed_and_says_what_was_driven(league: League, bundle: MakeBundle) -> None:
     queued(league, bundle, "Ann")
     drain(league, [Lap(1, 9000, 100.0, "lap_complete", 1, 2, 3, 4), Lap(2, 700, 12.345678, "off_track", 1)])

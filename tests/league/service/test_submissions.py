@@ -112,6 +112,19 @@ def test_a_file_that_is_no_bundle_is_refused_and_leaves_nothing(league: League, 
     assert (league.submissions.all(), kept(league), league.races.one().racers) == ((), [], 0)
 
 
+def escapes(_: object) -> str:
+    return "../escaped"
+
+
+def test_a_file_that_takes_its_check_over_cannot_say_where_it_is_kept(
+    league: League, bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("league.service.submissions.check", escapes)
+    with pytest.raises(LeagueError, match="could not be checked: its process answered nonsense"):
+        league.submissions.submit(bundle(1), None, "Ann")
+    assert (list(league.store.folder.glob("*.tar.gz")), kept(league)) == ([], [])
+
+
 def test_an_archive_whose_submission_was_broken_off_does_not_stand_in_for_the_next(
     league: League, bundle: MakeBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
