@@ -298,7 +298,7 @@ class Submissions(Desk):
 
     def _admit(self, racer: str, race: str | None, action: str, reason: str, *, stays: bool) -> None:
         with self.store.database.writing() as session:
-            found, who = find_race(session, race, lock="read"), find_racer(session, racer)
+            found, who = find_race(session, race, lock="write"), find_racer(session, racer)  # nobody holds theirs then
             self._must_not_be_final(found)
             part = session.get(Participant, (found.id, who.id), with_for_update=True)
             if part is None or (part.removed is None) == stays:

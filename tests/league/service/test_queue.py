@@ -29,7 +29,7 @@ from league.service.desk import find_race
 from league.service.queue import LEASE, TAKEOVERS, Claim, Queue
 from league.workers import work
 from racer_env.errors import BundleError
-from tests.league.conftest import Clock, Here, drain, driven, laps
+from tests.league.conftest import Clock, HeldClock, Here, drain, driven, in_the_middle, laps
 
 MakeBundle = Callable[[int], Path]
 RUN: dict[str, object] = {"seed": 1, "laps": [], "trace_sha256": "0"}
@@ -286,6 +286,17 @@ def test_equal_drives_that_are_written_at_the_same_moment_are_flagged(
         list(pool.map(write, [claimed(league), claimed(league)]))
     assert both.broken
     assert [s.copy_of for s in league.submissions.all()] == [None, 1]
+
+
+def test_a_race_is_cancelled_while_workers_renew_their_claims(league: League, bundle: MakeBundle, clock: Clock) -> None:
+    queued(league, bundle, "Ann", "Bob")
+    claims = [claimed(league), claimed(league)]
+    held = HeldClock(clock.now, look=2)
+    worker = League(league.store.folder, clock=held)
+    in_the_middle(lambda: worker.queue.renew(claims[::-1]), held, lambda: league.races.cancel(None, "rain"))
+    assert worker.queue.renew(claims) == claims
+    assert {s.status for s in league.submissions.all()} == {Status.WITHDRAWN}
+    worker.close()
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from league.service import League
 from league.service.desk import find_race
 from league.service.submissions import Submissions
 from racer_env.errors import BundleError, MetadataError
-from tests.league.conftest import Clock, drain, driven, laps
+from tests.league.conftest import Clock, HeldClock, drain, driven, in_the_middle, laps
 
 MakeBundle = Callable[[int], Path]
 
@@ -110,6 +110,17 @@ def test_a_file_that_is_no_bundle_is_refused_and_leaves_nothing(league: League, 
     with pytest.raises(BundleError, match=r"missing\.tar\.gz cannot be read"):
         league.submissions.submit(tmp_path / "missing.tar.gz", None, "Ann")
     assert (league.submissions.all(), kept(league), league.races.one().racers) == ((), [], 0)
+
+
+def test_a_racer_is_removed_while_they_withdraw(league: League, bundle: MakeBundle, clock: Clock) -> None:
+    league.submissions.submit(bundle(1), None, "Ann")
+    held = HeldClock(clock.now, look=2)
+    racer = League(league.store.folder, clock=held)
+    in_the_middle(
+        lambda: racer.submissions.withdraw(1), held, lambda: league.submissions.remove("Ann", None, "a mistake")
+    )
+    assert league.submissions.one(1).status is Status.WITHDRAWN
+    racer.close()
 
 
 def escapes(_: object) -> str:
