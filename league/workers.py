@@ -117,7 +117,8 @@ def work(
         its turn. When the generator is closed, what was being driven is put back. A database that cannot be reached is
         waited for, which is logged.
     """
-    tidy(league.store)
+    if only is None:  # whoever drives one with an audience does not keep it waiting
+        tidy(league.store)
     held, away = _Held(league, engine, only), False
     try:
         while True:
