@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -213,7 +214,10 @@ def test_a_result_that_comes_after_the_race_is_over_changes_no_board(
     assert league.boards.standings() == board
 
 
-def test_a_kept_bundle_that_was_changed_or_lost_is_not_driven(league: League, bundle: MakeBundle) -> None:
+def test_a_kept_bundle_that_was_changed_or_lost_is_not_driven(
+    league: League, bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "POLL", 0.01)
     queued(league, bundle, "Ann", "Bob", "Cy")
     changed, lost, _ = (league.store.bundle_path(s.bundle_sha256) for s in league.submissions.all())
     changed.write_bytes(bundle(4).read_bytes())
@@ -286,6 +290,28 @@ def test_equal_drives_that_are_written_at_the_same_moment_are_flagged(
         list(pool.map(write, [claimed(league), claimed(league)]))
     assert both.broken
     assert [s.copy_of for s in league.submissions.all()] == [None, 1]
+
+
+class Glitch(Here):
+    """An engine that cannot start anything for a while, s."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(driven(laps(9000)))
+        self.over = time.monotonic() + seconds
+
+    def start(self, number: int, job: Job) -> None:
+        if time.monotonic() < self.over:
+            raise LeagueError("no process can be started")
+        super().start(number, job)
+
+
+def test_a_moment_in_which_nothing_can_be_started_does_not_use_up_all_attempts(
+    league: League, bundle: MakeBundle
+) -> None:
+    queued(league, bundle, "Ann", "Bob")
+    events = list(work(league, Glitch(0.5), drain=True))
+    assert [s.status for s in league.submissions.all()] == [Status.SCORED] * 2
+    assert [e.submission.reason for e in events if not e.started] == ["no process can be started", None, None]
 
 
 def test_a_race_is_cancelled_while_workers_renew_their_claims(league: League, bundle: MakeBundle, clock: Clock) -> None:
