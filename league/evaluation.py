@@ -149,8 +149,8 @@ def _bots(bots: BotCars | None) -> Bots | None:
     return Bots(bots.count, bots.speed, bots.random, bots.least_gap, bots.lane_change is not None, **times)
 
 
-def check_drivable(settings: RaceSettings) -> Track:
-    """Make sure that the simulator can drive a race; give its track, driven forward.
+def check_drivable(settings: RaceSettings, track: Track | None = None) -> Track:
+    """Make sure that the simulator can drive a race; give its track, driven forward, or the one that it has already.
 
     Raises:
         TrackError: there is no such track, or it cannot be used.
@@ -159,7 +159,7 @@ def check_drivable(settings: RaceSettings) -> Track:
     from racer_env.randomisation import find_level
     from racer_env.track import find_track
 
-    track = find_track(settings.track)
+    track = track or find_track(settings.track)
     find_level(settings.randomisation)
     car_of(settings)
     simulator_race(settings)

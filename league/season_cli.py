@@ -270,7 +270,7 @@ def _print_races(record: SeasonRecord) -> None:
             None if stage.month is None else stage.month + 1,
             stage.division if stage.group is None else f"group {stage.group + 1}",
             stage.race,
-            stage.state if stage.over or stage.state in ("DRAFT", "OPEN") else f"{stage.state}, being driven",
+            stage.state if stage.over or stage.state in ("DRAFT", "OPEN") else f"{stage.state}, not over yet",
             len(stage.board),
             stage.board[0].racer if stage.board else None,
         )

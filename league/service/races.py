@@ -87,11 +87,10 @@ class Races(Desk):
 
     def edit(self, name: str | None, settings: RaceSettings, new_name: str | None = None) -> RaceView:
         """Give a draft other settings. Raises as `create` does, and `LeagueError` if it is no draft any more."""
-        stored, route_sha256 = self._stored(settings)
         with self.store.database.writing() as session:
             race = find_race(session, name, lock="write")
             must_be(race, self.clock(), State.DRAFT, to="to edit")
-            race.settings, race.route_sha256 = stored, route_sha256
+            race.settings, race.route_sha256 = self._stored(settings, race)
             race.invite = (race.invite or drawn_code()) if settings.private else None
             if new_name is not None:
                 _rename(session, race, race_name(new_name))
@@ -184,9 +183,13 @@ class Races(Desk):
             self.note(session, "cancel race", reason, race=race.name)
             return self._view(race, _counts(session, race.id))
 
-    def _stored(self, settings: RaceSettings) -> tuple[RaceSettings, str]:
-        """Settings as they are stored, and the hash of their track, which is kept as it is now."""
-        track = check_drivable(settings)
+    def _stored(self, settings: RaceSettings, race: Race | None = None) -> tuple[RaceSettings, str]:
+        """Settings as they are stored, and the hash of their track, kept as it is now or as a race has it already."""
+        from racer_env.track import Track  # noqa: PLC0415 (loads the simulator)
+
+        has = race is not None and race.settings.track == settings.track
+        kept = Track.from_route(self.store.route(race.route_sha256), settings.track) if race and has else None
+        track = check_drivable(settings, kept)
         return race_from_json(race_to_json(as_kept(settings, track))), self.store.keep_route(track.route)
 
     def _invite(self, race: Race) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -66,21 +67,26 @@ def paint(layout: Layout, shades: Sequence[int]) -> Ground:
         image = image.reduce(2)
         levels.append(np.asarray(image))
     return Ground(
-        texels=np.concatenate([packed(widened(level)).ravel() for level in levels]),
+        texels=packed([widened(level) for level in levels]),
         first=np.cumsum([0, *(level.size for level in levels[:-1])]).astype(np.int64),
         size=np.array([level.shape for level in levels], np.int64),
     )
 
 
-def packed(wide: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
+def packed(levels: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint32]:
     """Put each texel (r, c) and its neighbours to the right and above into one number, so that one look gets all.
 
     Args:
-        wide: (r + 1, c + 1), as the last row and column have neighbours, too.
+        levels: (r + 1, c + 1) each, as the last row and column have neighbours, too.
     """
-    pairs = wide[:, :-1].astype(np.uint16) | wide[:, 1:].astype(np.uint16) << 8
-    fours = pairs[:-1].astype(np.uint32) | pairs[1:].astype(np.uint32) << 16
-    return fours.astype(np.uint32, copy=False)
+    ends = np.cumsum([0, *((len(wide) - 1) * (wide.shape[1] - 1) for wide in levels)]).tolist()
+    texels = np.empty(ends[-1], np.uint32)
+    for wide, (begin, end) in zip(levels, pairwise(ends), strict=True):
+        place = texels[begin:end].reshape(len(wide) - 1, -1)
+        pairs = wide[:, :-1] | wide[:, 1:].astype(np.uint16) << 8
+        np.left_shift(pairs[1:], 16, out=place, dtype=np.uint32)
+        place |= pairs[:-1]
+    return texels
 
 
 def widened(level: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

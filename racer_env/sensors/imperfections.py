@@ -103,13 +103,13 @@ def _add_noise(
 ) -> None:
     for i in which:
         row, drawn = out[i], fork(fork(streams[i], salt), ticks[i])
-        for k in range(row.size):
-            if k % _PER_HASH == 0:
-                bits = fork(drawn, k)
-            value = row[k] + table[int(bits & (len(table) - 1))]
-            bits = bits >> _BITS
-            value = min(max(value, bounds[0]), bounds[1])
-            row[k] = math.floor(value + 0.5) if is_whole else value
+        for first in range(0, row.size, _PER_HASH):
+            bits = fork(drawn, first)
+            for k in range(first, min(first + _PER_HASH, row.size)):
+                value = row[k] + table[int(bits & (len(table) - 1))]
+                bits = bits >> _BITS
+                value = min(max(value, bounds[0]), bounds[1])
+                row[k] = math.floor(value + 0.5) if is_whole else value
 
 
 @dataclass(frozen=True)

@@ -262,15 +262,14 @@ def pattern(deviation: float, rng: np.random.Generator) -> Floats:
 
 def with_pattern(scene: Scene, tile: Floats) -> Scene:
     """Lay a pattern on the floor of a scene, on all its levels."""
-    texels = np.empty_like(scene.texels)
+    levels = []
     for first, (rows, columns) in zip(scene.first, scene.size, strict=True):
-        place = slice(first, first + rows * columns)
-        wide = widened((scene.texels[place] & 255).astype(np.uint8).reshape(rows, columns))
+        wide = widened((scene.texels[first : first + rows * columns] & 255).astype(np.uint8).reshape(rows, columns))
         times = (rows // len(tile) + 1, columns // len(tile) + 1)
         laid = wide + np.tile(np.round(tile).astype(np.int16), times)[: rows + 1, : columns + 1]
-        texels[place] = packed(np.clip(laid, 0, 255).astype(np.uint8)).ravel()
+        levels.append(np.clip(laid, 0, 255).astype(np.uint8))
         tile = tile.reshape(len(tile) // 2, 2, -1, 2).mean(axis=(1, 3))
-    return scene._replace(texels=texels)
+    return scene._replace(texels=packed(levels))
 
 
 @kernel

@@ -25,7 +25,7 @@ from league.errors import LeagueError
 from league.evaluation import Job, Run, evaluate
 from league.models import Status
 from league.presets import OPEN_2021, PRESETS
-from league.races import RaceSettings
+from league.races import RaceSettings, RaceType
 from league.receipts import Receipt
 from league.rules import Ranking, median_run
 from league.service import League
@@ -167,6 +167,16 @@ def test_replays_are_given_back_only_if_they_are_asked_for(road_follower: Callab
     assert not_asked == {"runs": asked["runs"], "replays": {}}
     (run, same) = driven_of(Run, asked).runs
     assert (run.replay_sha256, run) == (*driven_of(Run, asked).replays, replace(same, seed=1))
+
+
+@pytest.mark.parametrize("race_type", [RaceType.GRID, RaceType.HEAD_TO_HEAD])
+def test_a_submission_drives_alone_also_where_heats_decide_the_race(
+    race_type: RaceType, road_follower: Callable[[float], Path]
+) -> None:
+    trial = RaceSettings(laps=1, time_limit=3.0, randomisation="mild")
+    alone, other = drive(road_follower(1.0), trial, 1, 2)
+    assert alone.laps != other.laps
+    assert drive(road_follower(1.0), replace(trial, race_type=race_type), 1, 2) == (alone, other)
 
 
 def test_a_driver_that_never_arrives_is_stopped_by_the_race_and_not_by_the_processor(tmp_path: Path) -> None:

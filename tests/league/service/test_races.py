@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tracks
@@ -182,12 +183,15 @@ def test_what_cannot_be_driven_is_no_race(league: League, settings: RaceSettings
     assert len(league.races.all()) == 1
 
 
-def test_a_race_keeps_its_track_when_the_file_is_gone(league: League, tmp_path: Path, shared: Path) -> None:
+def test_a_race_keeps_its_track_when_the_file_is_gone(league: League, tmp_path: Path) -> None:
     file = tmp_path / "mine.npy"
-    file.write_bytes((shared / "data/tracks/reinvent_base.npy").read_bytes())
+    np.save(file, tracks.route("oval"))
     race = league.races.create("mine", RaceSettings(track=str(file)))
     file.unlink()
     assert race.settings.track == "mine"
+    assert league.races.edit("mine", replace(race.settings, description="ours")).race_sha256 == race.race_sha256
+    with pytest.raises(TrackError):
+        league.races.edit("mine", replace(race.settings, track="theirs"))
     league.races.open("mine")
     with pytest.raises(TrackError):
         league.races.create("again", RaceSettings(track=str(file)))

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from racer_env.driver import PurePursuit
 from racer_env.errors import RacerError
 from racer_env.kernel import COMPILED
 from racer_env.metadata import LidarConfig
@@ -29,11 +30,14 @@ def oval() -> Track:
 
 
 def drive(track: Track, sensor: Sensor, n: int = 1, steps: int = STEPS) -> npt.NDArray[Any]:
-    """Observations (steps + 1, n, ...) of cars that swerve."""
-    world = Simulator(track, sensors=[sensor], n=n)
-    first = world.reset()[sensor.name].copy()
-    actions = [(np.arange(n) + step // 3) % 5 for step in range(steps)]
-    return np.array([first, *(world.step(a).observations[sensor.name].copy() for a in actions)])
+    """Observations (steps + 1, n, ...) of cars that stay on the road."""
+    world, pursuit = Simulator(track, sensors=[sensor], n=n, actions=PurePursuit.actions), PurePursuit(track)
+    seen = [world.reset()[sensor.name].copy()]
+    for _ in range(steps):
+        step = world.step(pursuit.commands(world))
+        assert not step.done.any()
+        seen.append(step.observations[sensor.name].copy())
+    return np.array(seen)
 
 
 def test_a_delay_shows_what_was_seen_before(oval: Track) -> None:
