@@ -9,7 +9,7 @@ from league import sandbox
 from league.confinement import Limits
 from league.drives import driven_of
 from league.errors import LeagueError
-from league.heat_job import HeatJob, drive_heat
+from league.heat_job import drive_heat
 from league.heats import HeatRun
 from league.service import HeatView, League
 
@@ -52,23 +52,23 @@ def race_bracket(
                 shown.bracket.heat(heat)  # raises: there is none
             return
         yield HeatEvent(ready[0], started=True)
-        runs = _drive(league, league.brackets.job(name, ready[0].heat.name), f"heat {ready[0].heat.name}", limits)
-        yield HeatEvent(league.brackets.score(name, ready[0].heat.name, runs), started=False)
+        yield HeatEvent(_drive(league, name, ready[0].heat.name, limits), started=False)
         if heat is not None:
             return
 
 
-def _drive(league: League, job: HeatJob, said: str, limits: Limits) -> tuple[HeatRun, ...]:
-    """Drive a heat, and keep its replays."""
+def _drive(league: League, bracket: str, heat: str, limits: Limits) -> HeatView:
+    """Drive a heat, keep its replays, and write its result down."""
+    job = league.brackets.job(bracket, heat)
     outcome = sandbox.run(drive_heat, job, limits.driving(job.simulated, len(job.drivers)))
     if outcome.refused is not None or outcome.failed is not None:
         reason = outcome.refused or outcome.failed
         raise LeagueError(
-            f"{said} cannot be driven: {reason}; to leave a racer out of it: racer league bracket scratch"
+            f"heat {heat} cannot be driven: {reason}; to leave a racer out of it: racer league bracket scratch"
         )
     try:
         made = driven_of(HeatRun, outcome.value)
         made.keep(league.store)
+        return league.brackets.score(bracket, heat, made.runs)
     except ValueError as error:
-        raise LeagueError(f"{said} cannot be driven: its process answered nonsense: {error}") from error
-    return made.runs
+        raise LeagueError(f"heat {heat} cannot be driven: its process answered nonsense: {error}") from error

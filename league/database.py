@@ -157,7 +157,9 @@ def _sqlite(file: Path) -> Engine:
 
     def connect() -> sqlite3.Connection:
         if _read_only(file.parent):  # where SQLite could not even make the files by which readers and writers agree
-            return sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True)
+            log = file.with_name(f"{file.name}-wal")  # of whoever was killed: what is in it counts
+            how = "mode=ro" if log.is_file() and log.stat().st_size else "immutable=1"
+            return sqlite3.connect(f"{file.absolute().as_uri()}?{how}", uri=True, check_same_thread=False)
         return sqlite3.connect(file, timeout=WAIT, check_same_thread=False)
 
     engine = create_engine("sqlite://", poolclass=QueuePool, creator=connect)  # one at a time uses a connection

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from league.drives import as_json
-from league.races import RaceSettings
+from league.races import MOST_LAPS, RaceSettings
 from league.rules import Lap
 from league.traffic import BotCars, Boxes
 
@@ -35,7 +35,7 @@ class Run:
     """One drive of a race under one seed."""
 
     seed: int
-    laps: tuple[Lap, ...]
+    laps: Annotated[tuple[Lap, ...], Field(max_length=2 * MOST_LAPS)]
     trace_sha256: str  #: of every step
     replay_sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""  #: of what its replay holds
 

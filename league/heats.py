@@ -30,7 +30,8 @@ class Finish:
     """What a racer achieved in one run of a heat."""
 
     time_ms: int | None  #: from the start signal to the end of the last lap; None: not finished
-    progress_percentage: float  #: 100 for every completed lap, and the share of the one in which the run ended
+    #: 100 for every completed lap, and the share of the one in which the run ended
+    progress_percentage: Annotated[float, Field(allow_inf_nan=False)]
     best_ms: int | None  #: fastest complete lap
     off_track_count: int
     crash_count: int

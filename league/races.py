@@ -35,6 +35,7 @@ MOST_LAPS = 20
 MOST_RUNS = 99
 LARGEST_GRID = 8
 LONGEST_DESCRIPTION = 255
+LONGEST_NAME = 64
 
 #: s of simulated time for each lap, after which a run is over in a race without a time limit: more would only keep a
 #: worker busy. AWS ended an evaluation of three laps after about ten minutes.
@@ -286,11 +287,13 @@ def same_name(name: str) -> str:
 def kept_name(what: str, name: str, shortest: int = 1) -> str:
     """The name of something as it is kept: letters, digits, spaces and ``_.-``, or a `LeagueError`."""
     kept = unicodedata.normalize("NFC", name.strip())
-    if not shortest <= len(kept) <= 64 or not re.fullmatch(r"[^\W_][\w .-]*", kept):
+    if not shortest <= len(kept) <= LONGEST_NAME or not re.fullmatch(r"[^\W_][\w .-]*", kept):
         raise LeagueError(
-            f"{what} name {name!r} must have {shortest} to 64 letters, digits, spaces or any of '_.-', "
+            f"{what} name {name!r} must have {shortest} to {LONGEST_NAME} letters, digits, spaces or any of '_.-', "
             "and start with a letter or digit"
         )
+    if len(same_name(kept)) > LONGEST_NAME:  # some letters are several where upper and lower case are one
+        raise LeagueError(f"{what} name {name!r} is too long: it has {len(same_name(kept))} letters in lower case")
     return kept
 
 

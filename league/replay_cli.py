@@ -177,7 +177,8 @@ def _print_replay(shown: Replay) -> None:
 
     header, console = shown.header, Console(highlight=False)
     direction = ", reversed" if header.course.is_reversed else ""
-    console.print(Text(f"{header.course.name}{direction}, {header.race_laps} lap{'s' * (header.race_laps > 1)}, simulator {header.engine}"))
+    laps = f"{header.race_laps} lap{'s' * (header.race_laps > 1)}"
+    console.print(Text(f"{header.course.name}{direction}, {laps}, simulator {header.engine}"))
     table = Table("racer", "lap", "time (s)", "ended", "events")
     for car, name in enumerate(shown.names):
         events = shown.events(car)

@@ -14,9 +14,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field
 
 T = TypeVar("T")
+
+#: A lap's time, ms, or how often something happened in it: what a process answers is more only if it lies.
+Bounded = Annotated[int, Field(ge=0, le=50_000_000)]
 
 
 class Ranking(StrEnum):
@@ -32,13 +37,13 @@ class Lap:
     """One lap as it was driven: penalties are inside its time."""
 
     trial: int
-    time_ms: int
-    completion_percentage: float
+    time_ms: Bounded
+    completion_percentage: Annotated[float, Field(allow_inf_nan=False)]
     status: str = ""  #: how the lap ended, in the simulator's words
-    off_track_count: int = 0
-    crash_count: int = 0
-    immobilized_count: int = 0
-    reversed_count: int = 0
+    off_track_count: Bounded = 0
+    crash_count: Bounded = 0
+    immobilized_count: Bounded = 0
+    reversed_count: Bounded = 0
 
     @property
     def valid(self) -> bool:

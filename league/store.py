@@ -48,19 +48,16 @@ class Store:
             LeagueError: there is no league, or another version of this package made it.
         """
         self.folder = folder
-        self.database = Database(_database_url(folder), folder)
+        self.database, found = _database_of(folder)
         with contextlib.suppress(OSError):
             (folder / CLAIMS).unlink(missing_ok=True)  # of whoever was killed after the last step of making it
-        if self.database.file and not self.database.file.is_file():
-            raise LeagueError(f"{self.database.file} is not there, although {folder / CONFIG} names it")
-        found = self.database.revision()
-        if found is None:
-            raise LeagueError(f"{self.database} is not the database of a league")
         if found != NEWEST:
-            raise LeagueError(
-                f"{self.database} is at revision {found}, but this version works with {NEWEST}; "
-                f"bring it there with: racer league upgrade --league {folder}"
+            there = (
+                "install a newer one"
+                if found > NEWEST
+                else f"bring it there with: racer league upgrade --league {folder}"
             )
+            raise LeagueError(f"{self.database} is at revision {found}, but this version works with {NEWEST}; {there}")
 
     @classmethod
     def create(cls, folder: Path, url: str = SQLITE_URL) -> Self:
@@ -90,8 +87,8 @@ class Store:
         return public_hex(self.key)
 
     def keep(self, archive: bytes, sha256: str) -> None:
-        """Store a checked driver's file under its hash, unless it is there already."""
-        _keep(self.bundle_path(sha256), archive)
+        """Store a checked driver's file under its hash, in place of another archive of it that nothing names."""
+        write(self.bundle_path(sha256), archive)
 
     def bundle(self, sha256: str, archive_sha256: str) -> bytes:
         """The file of a driver. Raises `LeagueError` if it is not there any more as it was kept."""
@@ -114,7 +111,11 @@ class Store:
 
     def keep_replay(self, replay: bytes, sha256: str) -> None:
         """Store a replay's file under its hash, unless it is there already."""
-        _keep(self.replay_path(sha256), replay)
+        kept = self.replay_path(sha256)
+        try:
+            os.utime(kept)  # so that `league.tidying` leaves it until the database names it
+        except OSError:
+            write(kept, replay)
 
     def keep_route(self, route: Floats) -> str:
         """Store a track's numbers (p, 6); give their hash."""
@@ -138,17 +139,22 @@ class Store:
 
     @classmethod
     def upgraded(cls, folder: Path) -> Self:
-        """Open a league, and bring it to this version first if it is older."""
-        Database(_database_url(folder), folder).migrate()
+        """Open a league, and bring it to this version first if it is older. Raises `LeagueError`."""
+        database, found = _database_of(folder)
+        if found < NEWEST:
+            database.migrate()
         return cls(folder)
 
 
-def _keep(file: Path, content: bytes) -> None:
-    """Write a file whose name says what it holds, unless it is there."""
-    try:
-        os.utime(file)  # so that `league.tidying` leaves it until the database names it
-    except OSError:
-        write(file, content)
+def _database_of(folder: Path) -> tuple[Database, str]:
+    """The database of a league, and its revision. Raises `LeagueError` if it holds none."""
+    database = Database(_database_url(folder), folder)
+    if database.file and not database.file.is_file():
+        raise LeagueError(f"{database.file} is not there, although {folder / CONFIG} names it")
+    found = database.revision()
+    if found is None:
+        raise LeagueError(f"{database} is not the database of a league")
+    return database, found
 
 
 def read_archive(file: Path) -> bytes:

@@ -117,7 +117,8 @@ def work(
         its turn. When the generator is closed, what was being driven is put back. A database that cannot be reached is
         waited for, which is logged.
     """
-    tidy(league.store)
+    if only is None:  # whoever drives one with an audience does not keep it waiting
+        tidy(league.store)
     held, away = _Held(league, engine, only), False
     try:
         while True:
@@ -147,6 +148,11 @@ class _Held:
     claims: dict[int, Claim] = field(default_factory=dict)  #: by the number of the submission
     outcomes: dict[int, Outcome] = field(default_factory=dict)  #: of some of them, not written down yet
     renewed: float = field(default_factory=time.monotonic)  #: s, when the leases were
+
+    @property
+    def pause(self) -> float:
+        """How long to wait until there may be something new, s; leases outlast it."""
+        return min(POLL, self.league.queue.lease.total_seconds() / 8)
 
     def renew(self) -> None:
         """Renew the leases, if it is time to; break off what was withdrawn or taken over."""
@@ -186,6 +192,8 @@ def _claim(held: _Held) -> Generator[Event, None, None]:
             held.end(number)
         if ended:
             yield Event(ended, started=False)
+        if ended and not claim.answered:
+            time.sleep(held.pause)  # what this machine cannot do now, it cannot do for the next one either
         held.renew()
 
 
@@ -217,10 +225,9 @@ def _results(held: _Held) -> Generator[Event, None, None]:
 
 def _waited(held: _Held) -> Mapping[int, Outcome]:
     """Wait a while, until something has an outcome."""
-    pause = min(POLL, held.league.queue.lease.total_seconds() / 8)
     if held.claims:
-        return held.engine.finished(pause)
-    time.sleep(pause)
+        return held.engine.finished(held.pause)
+    time.sleep(held.pause)
     return {}
 
 

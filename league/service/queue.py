@@ -103,7 +103,7 @@ class Queue(Desk):
         """Keep claims for another while; give those that are lost."""
         with self.store.database.writing() as session:
             lost = []
-            for claim in claims:
+            for claim in sorted(claims, key=lambda claim: claim.submission.id):  # as whoever locks several
                 held = update(Submission).where(*_held(claim)).values(leased_until=self.clock() + self.lease)
                 if not session.execute(held.returning(Submission.id)).all():
                     lost.append(claim)

@@ -175,11 +175,11 @@ class Races(Desk):
             race = find_race(session, name, lock="write")
             must_be(race, self.clock(), State.DRAFT, State.OPEN, State.CLOSED, to="to cancel")
             race.cancelled_at = self.clock()
-            session.execute(
-                update(Submission)
-                .where(Submission.race_id == race.id, Submission.status.in_(IN_FLIGHT))
-                .values(status=Status.WITHDRAWN, reason="the race was cancelled", lease=None, finished_at=self.clock())
-            )
+            waits = (Submission.race_id == race.id, Submission.status.in_(IN_FLIGHT))
+            in_turn = select(Submission.id).where(*waits).order_by(Submission.id)  # in which workers renew theirs
+            session.scalars(in_turn.with_for_update()).all()
+            gone = {"status": Status.WITHDRAWN, "reason": "the race was cancelled", "lease": None}
+            session.execute(update(Submission).where(*waits).values(**gone, finished_at=self.clock()))
             self.note(session, "cancel race", reason, race=race.name)
             return self._view(race, _counts(session, race.id))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
@@ -61,13 +62,15 @@ class Submissions(Desk):
         with self.store.database.reading() as session:  # before anything of theirs is read and kept
             known = session.scalar(select(Racer).where(Racer.key == same_name(racer)))
             self._check_may_submit(session, find_race(session, race), known or Racer(name=racer), invite)
-        bundle = self._received(file)
+        bundle, archive = self._received(file)
         with self.store.database.writing() as session:
             found = find_race(session, race, lock="read")
             who = enrolled(session, racer, self.clock())  # locked, so that limits hold
             self._check_may_submit(session, found, who, invite)
             add_missing(session, Participant, race_id=found.id, racer_id=who.id, driven=0)
             add_missing(session, KeptBundle, **bundle)
+            if archive and session.get_one(KeptBundle, bundle["sha256"]).archive_sha256 == bundle["archive_sha256"]:
+                self.store.keep(archive, bundle["sha256"])  # only now it is sure which archive of the driver is kept
             submission = Submission(
                 race=found,
                 racer=who,
@@ -222,24 +225,25 @@ class Submissions(Desk):
                 )
             return len(failed)
 
-    def _received(self, file: Path) -> dict[str, Any]:
-        """Check a driver's file and keep it; one that is known needs no second check. Give its row."""
+    def _received(self, file: Path) -> tuple[dict[str, Any], bytes | None]:
+        """Check a driver's file; one that is known needs no second check. Give its row, and what is to be kept."""
         archive = read_archive(file)
         archive_sha256 = hashlib.sha256(archive).hexdigest()
         known = self._known(KeptBundle.archive_sha256 == archive_sha256)
         if known:
-            return known
+            return known, None
         outcome = sandbox.run(check, (archive, file.name))
         if outcome.refused is not None:
             raise BundleError(f"{file}: {outcome.refused.removeprefix(f'{file.name}: ')}")
         if outcome.failed is not None:
             raise LeagueError(f"{file} could not be checked: {outcome.failed}")
         sha256 = str(outcome.value)
+        if not re.fullmatch("[0-9a-f]{64}", sha256):  # it names a file
+            raise LeagueError(f"{file} could not be checked: its process answered nonsense")
         known = self._known(KeptBundle.sha256 == sha256)  # the same driver in another archive
         if known:
-            return known
-        self.store.keep(archive, sha256)
-        return {"sha256": sha256, "archive_sha256": archive_sha256, "size": len(archive)}
+            return known, None
+        return {"sha256": sha256, "archive_sha256": archive_sha256, "size": len(archive)}, archive
 
     def _known(self, which: ColumnElement[bool]) -> dict[str, Any] | None:
         """The row of a bundle that is kept already."""
@@ -297,7 +301,7 @@ class Submissions(Desk):
 
     def _admit(self, racer: str, race: str | None, action: str, reason: str, *, stays: bool) -> None:
         with self.store.database.writing() as session:
-            found, who = find_race(session, race, lock="read"), find_racer(session, racer)
+            found, who = find_race(session, race, lock="write"), find_racer(session, racer)  # nobody holds theirs then
             self._must_not_be_final(found)
             part = session.get(Participant, (found.id, who.id), with_for_update=True)
             if part is None or (part.removed is None) == stays:

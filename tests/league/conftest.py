@@ -6,8 +6,10 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import numpy.typing as npt
@@ -140,6 +142,33 @@ class Clock:
     def __call__(self) -> datetime:
         self.now += timedelta(seconds=1)
         return self.now
+
+
+class HeldClock(Clock):
+    """A clock that keeps whoever looks at it for the n-th time waiting, in the middle of what they do."""
+
+    def __init__(self, now: datetime, look: int) -> None:
+        self.now, self.looks = now, look
+        self.reached, self.go_on = Event(), Event()
+
+    def __call__(self) -> datetime:
+        self.looks -= 1
+        if self.looks == 0:
+            self.reached.set()
+            self.go_on.wait(10.0)
+        return super().__call__()
+
+
+def in_the_middle(held: Callable[[], object], clock: HeldClock, other: Callable[[], object]) -> None:
+    """Do something while another one is held by its clock, until both wait; raises what either raises."""
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(held)
+        assert clock.reached.wait(10.0)
+        second = pool.submit(other)
+        wait([second], 0.5)
+        clock.go_on.set()
+        first.result()
+        second.result()
 
 
 @pytest.fixture

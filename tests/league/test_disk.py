@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(on_disk: League, small_disk: Pa
 def test_a_disk_that_fills_up_during_a_drive_costs_nothing(on_disk: League, small_disk: Path) -> None:
     def evaluate(job: object) -> dict[str, object]:
         fill(small_disk / "ballast")
-        return driven([*laps(8000)] * 5000)(job)  # type: ignore[arg-type]
+        return driven([*laps(8000)] * 40)(job)  # type: ignore[arg-type]
 
     with pytest.raises(LeagueError, match=r"(?i)full"):
         drain(on_disk, evaluate=evaluate)
@@ -82,3 +83,20 @@ def test_a_disk_that_cannot_be_written_is_read(on_disk: League, small_disk: Path
     league.close()
     subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
     assert state(League(small_disk / "league")) == before
+
+
+def test_what_a_killed_process_wrote_is_read_from_a_disk_that_cannot_be_written(small_disk: Path) -> None:
+    folder = small_disk / "league"
+    dies = (
+        "import os, pathlib; from league.races import RaceSettings; from league.service import League; "
+        f"made = League.create(pathlib.Path({str(folder)!r}), RaceSettings()); os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", dies], check=False).returncode == -9
+    assert (folder / "league.db-wal").stat().st_size
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    league = League(folder)
+    assert [race.name for race in league.races.all()] == ["community"]
+    with pytest.raises(LeagueError, match=r"(?i)read-?only"):
+        league.races.close(None)
+    league.close()
+    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)

@@ -167,6 +167,13 @@ def test_other_names_are_refused_with_one_sentence(name: str) -> None:
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["ß" * 33, "ﷺ" * 4])
+def test_a_name_is_not_too_long_for_where_upper_and_lower_case_are_one(name: str) -> None:
+    with pytest.raises(LeagueError, match=r"is too long: it has (66|72) letters in lower case"):
+        racer_name(name)
+    assert racer_name(name[:3]) == name[:3]
+
+
 def test_a_race_may_have_a_name_of_one_letter() -> None:
     assert race_name("A") == "A"
 

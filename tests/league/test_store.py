@@ -243,6 +243,25 @@ def test_upgrading_a_league_that_is_up_to_date_changes_nothing(tmp_path: Path) -
     assert len(League(tmp_path / "league").races.all()) == 1
 
 
+def test_what_cannot_be_upgraded_stays_as_it_is(tmp_path: Path) -> None:
+    League.create(tmp_path / "league", RaceSettings()).close()
+    kept = tmp_path / "league" / "league.db"
+    kept.rename(tmp_path / "elsewhere.db")
+    with pytest.raises(LeagueError, match=r"league\.db is not there"):
+        Store.upgraded(tmp_path / "league")
+    assert not kept.exists()
+    with closing(sqlite3.connect(kept)) as empty:
+        empty.execute("CREATE TABLE recipes (name)")
+    with pytest.raises(LeagueError, match="not the database of a league"):
+        Store.upgraded(tmp_path / "league")
+    (tmp_path / "elsewhere.db").replace(kept)
+    with closing(sqlite3.connect(kept)) as newer:
+        newer.execute("UPDATE alembic_version SET version_num = '9999'")
+        newer.commit()
+    with pytest.raises(LeagueError, match=r"is at revision 9999, .*; install a newer one"):
+        Store.upgraded(tmp_path / "league")
+
+
 def test_a_bundle_or_track_that_was_changed_is_noticed(tmp_path: Path, bundle: Callable[[int], Path]) -> None:
     league = League.create(tmp_path / "league", RaceSettings())
     sha256 = league.submissions.submit(bundle(1), None, "Ann").bundle_sha256

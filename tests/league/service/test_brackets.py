@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from league import bracket_day
 from league.bracket_day import race_bracket
 from league.bracket_picture import draw_bracket
 from league.brackets import Elimination
+from league.drives import as_json
 from league.errors import LeagueError
+from league.heat_job import HeatJob
 from league.heat_receipts import HeatReceipt
 from league.heats import Finish, HeatRun, rotated
 from league.races import RaceSettings, RaceType
@@ -99,6 +103,28 @@ def test_runs_of_another_bracket_are_refused(league: League, bundle: Bundles) ->
     foreign = [replace(run, seed=run.seed ^ 1) for run in runs(league, "W1.1", 8_000, 9_000)]
     with pytest.raises(ValueError, match="not under the bracket's seeds"):
         league.brackets.score(None, "W1.1", foreign)
+
+
+def lies_about_seeds(job: HeatJob) -> dict[str, Any]:
+    finish = Finish(9_000, 100.0, 9_000, 0, 0, 0, "lap_complete")
+    return as_json([HeatRun(seed ^ 1, (0, 1), (finish, finish), "0" * 64) for seed in job.seeds])
+
+
+def lies_about_progress(job: HeatJob) -> dict[str, Any]:
+    finish = Finish(None, float("nan"), None, 0, 0, 0, "off_track")
+    return as_json([HeatRun(seed, (0, 1), (finish, finish), "0" * 64) for seed in job.seeds])
+
+
+@pytest.mark.parametrize("lie", [lies_about_seeds, lies_about_progress])
+def test_a_heat_whose_process_answers_nonsense_is_not_decided(
+    league: League, bundle: Bundles, monkeypatch: pytest.MonkeyPatch, lie: Callable[[HeatJob], dict[str, Any]]
+) -> None:
+    qualified(league, bundle, "Ada", "Bob")
+    league.brackets.create("Cup", HEATS, ["Ada", "Bob"])
+    monkeypatch.setattr(bracket_day, "drive_heat", lie)
+    with pytest.raises(LeagueError, match=r"heat W1\.1 cannot be driven: its process answered nonsense"):
+        list(race_bracket(league))
+    assert [heat.name for heat in league.brackets.one().bracket.ready] == ["W1.1"]
 
 
 def test_a_heat_driven_again_must_have_the_same_steps_however_its_replay_is_written(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -64,7 +65,7 @@ def test_the_code_is_asked_again_when_the_file_has_been_read(
 ) -> None:
     received = league.submissions._received
 
-    def slowly(file: Path) -> dict[str, object]:
+    def slowly(file: Path) -> tuple[dict[str, Any], bytes | None]:
         league.races.change_invite("class")
         return received(file)
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from league import live_day
+from league import live_day, workers
 from league.errors import LeagueError
 from league.evaluation import Job
 from league.lifecycle import State
@@ -66,6 +66,17 @@ def test_what_is_submitted_waits_for_the_organiser_and_workers_leave_it_alone(le
     seen = [(s.status, s.position, s.turn) for s in league.submissions.all(finale)]
     assert seen == [(Status.QUEUED, None, turn) for turn in (1, 2, 3, 4)]
     assert (league.submissions.one(3).turn, league.races.one(finale).waiting) == (3, 4)
+
+
+@pytest.mark.usefixtures("finale")
+def test_an_audience_does_not_wait_until_the_leagues_folder_is_tidied_up(
+    league: League, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tidied: list[object] = []
+    monkeypatch.setattr(workers, "tidy", tidied.append)
+    assert (len(launch(league, everyone=True)), tidied) == (4, [])
+    drain(league, laps(9000))
+    assert tidied == [league.store]
 
 
 def test_the_next_is_launched_or_the_one_that_is_named(league: League, finale: str) -> None:

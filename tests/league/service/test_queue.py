@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -29,7 +30,7 @@ from league.service.desk import find_race
 from league.service.queue import LEASE, TAKEOVERS, Claim, Queue
 from league.workers import work
 from racer_env.errors import BundleError
-from tests.league.conftest import Clock, Here, drain, driven, laps
+from tests.league.conftest import Clock, HeldClock, Here, drain, driven, in_the_middle, laps
 
 MakeBundle = Callable[[int], Path]
 RUN: dict[str, object] = {"seed": 1, "laps": [], "trace_sha256": "0"}
@@ -213,7 +214,10 @@ def test_a_result_that_comes_after_the_race_is_over_changes_no_board(
     assert league.boards.standings() == board
 
 
-def test_a_kept_bundle_that_was_changed_or_lost_is_not_driven(league: League, bundle: MakeBundle) -> None:
+def test_a_kept_bundle_that_was_changed_or_lost_is_not_driven(
+    league: League, bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "POLL", 0.01)
     queued(league, bundle, "Ann", "Bob", "Cy")
     changed, lost, _ = (league.store.bundle_path(s.bundle_sha256) for s in league.submissions.all())
     changed.write_bytes(bundle(4).read_bytes())
@@ -288,6 +292,39 @@ def test_equal_drives_that_are_written_at_the_same_moment_are_flagged(
     assert [s.copy_of for s in league.submissions.all()] == [None, 1]
 
 
+class Glitch(Here):
+    """An engine that cannot start anything for a while, s."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(driven(laps(9000)))
+        self.over = time.monotonic() + seconds
+
+    def start(self, number: int, job: Job) -> None:
+        if time.monotonic() < self.over:
+            raise LeagueError("no process can be started")
+        super().start(number, job)
+
+
+def test_a_moment_in_which_nothing_can_be_started_does_not_use_up_all_attempts(
+    league: League, bundle: MakeBundle
+) -> None:
+    queued(league, bundle, "Ann", "Bob")
+    events = list(work(league, Glitch(0.5), drain=True))
+    assert [s.status for s in league.submissions.all()] == [Status.SCORED] * 2
+    assert [e.submission.reason for e in events if not e.started] == ["no process can be started", None, None]
+
+
+def test_a_race_is_cancelled_while_workers_renew_their_claims(league: League, bundle: MakeBundle, clock: Clock) -> None:
+    queued(league, bundle, "Ann", "Bob")
+    claims = [claimed(league), claimed(league)]
+    held = HeldClock(clock.now, look=2)
+    worker = League(league.store.folder, clock=held)
+    in_the_middle(lambda: worker.queue.renew(claims[::-1]), held, lambda: league.races.cancel(None, "rain"))
+    assert worker.queue.renew(claims) == claims
+    assert {s.status for s in league.submissions.all()} == {Status.WITHDRAWN}
+    worker.close()
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -311,6 +348,24 @@ def test_a_process_that_answers_nonsense_cannot_hurt(league: League, bundle: Mak
     queued(league, bundle, "Ann", "Bob")
     made = drain(league, evaluate=lambda _: answer)  # type: ignore[arg-type, return-value]
     assert {s.status for s in made[2:]} == {Status.QUEUED, Status.ERROR}
+    assert all("nonsense" in (s.reason or "") for s in made)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *([Lap(1, time, 100.0)] for time in (2**31, 10**30, -1)),
+        [Lap(1, 9000, 100.0, off_track_count=2**31)],
+        [Lap(1, 9000, float("nan"))],
+        [Lap(1, 40_000_000, 100.0)] * 60,
+    ],
+)
+def test_a_process_that_answers_what_nobody_drives_cannot_hurt(
+    league: League, bundle: MakeBundle, answer: list[Lap]
+) -> None:
+    queued(league, bundle, "Ann")
+    made = drain(league, answer)
+    assert [s.status for s in made] == [Status.QUEUED, Status.QUEUED, Status.ERROR]
     assert all("nonsense" in (s.reason or "") for s in made)
 
 

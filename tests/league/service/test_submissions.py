@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,9 @@ from league.races import RaceSettings
 from league.rules import Lap, Score
 from league.service import League
 from league.service.desk import find_race
+from league.service.submissions import Submissions
 from racer_env.errors import BundleError, MetadataError
-from tests.league.conftest import Clock, drain, driven, laps
+from tests.league.conftest import Clock, HeldClock, drain, driven, in_the_middle, laps
 
 MakeBundle = Callable[[int], Path]
 
@@ -108,6 +110,66 @@ def test_a_file_that_is_no_bundle_is_refused_and_leaves_nothing(league: League, 
     with pytest.raises(BundleError, match=r"missing\.tar\.gz cannot be read"):
         league.submissions.submit(tmp_path / "missing.tar.gz", None, "Ann")
     assert (league.submissions.all(), kept(league), league.races.one().racers) == ((), [], 0)
+
+
+def test_a_racer_is_removed_while_they_withdraw(league: League, bundle: MakeBundle, clock: Clock) -> None:
+    league.submissions.submit(bundle(1), None, "Ann")
+    held = HeldClock(clock.now, look=2)
+    racer = League(league.store.folder, clock=held)
+    in_the_middle(
+        lambda: racer.submissions.withdraw(1), held, lambda: league.submissions.remove("Ann", None, "a mistake")
+    )
+    assert league.submissions.one(1).status is Status.WITHDRAWN
+    racer.close()
+
+
+def escapes(_: object) -> str:
+    return "../escaped"
+
+
+def test_a_file_that_takes_its_check_over_cannot_say_where_it_is_kept(
+    league: League, bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("league.service.submissions.check", escapes)
+    with pytest.raises(LeagueError, match="could not be checked: its process answered nonsense"):
+        league.submissions.submit(bundle(1), None, "Ann")
+    assert (list(league.store.folder.glob("*.tar.gz")), kept(league)) == ([], [])
+
+
+def test_an_archive_whose_submission_was_broken_off_does_not_stand_in_for_the_next(
+    league: League, bundle: MakeBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = tmp_path / "again.tar.gz"
+    again.write_bytes(gzip.compress(gzip.decompress(bundle(1).read_bytes()), mtime=7))
+    with monkeypatch.context() as killed:
+        killed.setattr("league.service.submissions._first_of_another", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            league.submissions.submit(bundle(1), None, "Ann")
+    assert (len(kept(league)), league.submissions.all()) == (1, ())
+    league.submissions.submit(again, None, "Ann")
+    assert [s.status for s in drain(league, laps(9000))] == [Status.SCORED]
+
+
+def test_the_same_driver_in_two_archives_at_once_is_kept_as_the_first_that_is_written_down(
+    league: League, bundle: MakeBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = tmp_path / "again.tar.gz"
+    again.write_bytes(gzip.compress(gzip.decompress(bundle(1).read_bytes()), mtime=7))
+    received = Submissions._received
+
+    def overtaken(self: Submissions, file: Path) -> tuple[dict[str, Any], bytes | None]:
+        out = received(self, file)
+        monkeypatch.setattr(Submissions, "_received", received)
+        league.submissions.submit(again, None, "Bob")
+        return out
+
+    monkeypatch.setattr(Submissions, "_received", overtaken)
+    league.submissions.submit(bundle(1), None, "Ann")
+    assert [s.status for s in drain(league, laps(9000))] == [Status.SCORED] * 2
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_bad_name_or_race_is_refused_and_leaves_nothing(league: League, bundle: MakeBundle) -> None:
