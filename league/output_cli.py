@@ -66,15 +66,14 @@ def print_table(header: str, rows: Sequence[Sequence[Any]]) -> None:
 
 
 def _widths(names: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[int]:
-    """How wide the columns are: numbers and words whole at least, and more as there is room, the narrow ones first."""
+    """How wide the columns are: their words and numbers whole, and more as there is room, the narrow ones first."""
     from rich.cells import cell_len
 
     least, most = [], []
     for k, name in enumerate(names):
-        cells = [row[k] for row in rows]
-        parts = [*name.lstrip(">").split(), *(cells if name.startswith(">") else " ".join(cells).split())]
-        least.append(min(LONGEST_WORD, max(map(cell_len, parts))))
-        most.append(max(map(cell_len, (name.lstrip(">"), *cells))))
+        cells = [name.lstrip(">"), *(row[k] for row in rows)]
+        least.append(min(LONGEST_WORD, max(map(cell_len, " ".join(cells).split()))))
+        most.append(max(map(cell_len, cells)))
     for _ in range(room - sum(least)):
         narrow = [k for k, width in enumerate(least) if width < most[k]]
         if narrow:
