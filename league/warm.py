@@ -15,7 +15,6 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from league.sandbox import ARITHMETIC
 
@@ -25,16 +24,13 @@ LOG = logging.getLogger(__name__)
 @contextmanager
 def _alone() -> Iterator[None]:
     """Be the only process that loads kernels. The lock is the system's, and ends with its process."""
-    import numba
+    from racer_env.kernel import KEPT
 
-    from racer_env.kernel import COMPILED
-
-    if not COMPILED:
+    if KEPT is None:
         yield
         return
-    kept = Path(numba.config.CACHE_DIR)  # type: ignore[attr-defined]
-    kept.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(kept / "warm.lock", os.O_RDWR | os.O_CREAT)
+    KEPT.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(KEPT / "warm.lock", os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -48,8 +48,8 @@ def _fingerprint(package: Path) -> str:
     return hashlib.sha256(b"".join(name.encode() + texts[name] for name in used)).hexdigest()[:16]
 
 
-def _keep_kernels() -> None:
-    """Tell numba where kernels are kept: below NUMBA_CACHE_DIR, beside the package, or at home if that is read-only."""
+def _keep_kernels() -> Path:
+    """Tell numba where to keep kernels: below NUMBA_CACHE_DIR, beside the package, or at home if that is read-only."""
     package = Path(__file__).resolve().parent
     beside = package / "__pycache__"
     given = os.environ.get("NUMBA_CACHE_DIR")
@@ -59,10 +59,11 @@ def _keep_kernels() -> None:
         if other != ours and time.time() - other.stat().st_mtime > STALE_DAYS * 86400:
             shutil.rmtree(other, ignore_errors=True)
     numba.config.CACHE_DIR = str(ours)  # type: ignore[attr-defined]
+    return ours
 
 
-if COMPILED:
-    _keep_kernels()
+#: Where compiled kernels are kept. Numba forgets what it was told once a variable of its own changes.
+KEPT = _keep_kernels() if COMPILED else None
 
 #: A range whose turns run on several cores when the kernel is compiled with `parallel_kernel`.
 prange = numba.prange if COMPILED else range

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from league import rules
 from league.errors import LeagueError
-from league.models import DRIVEN, IN_FLIGHT, AuditEntry, Participant, Race, Racer, Submission
+from league.models import DRIVEN, IN_FLIGHT, AuditEntry, Participant, Race, Racer, Status, Submission
 from league.races import RaceFormat
 from league.rules import Score, Standing
 from league.service.bracket_record import BracketRecord, bracket_of
@@ -192,14 +192,20 @@ def heats_left(session: Session, race: Race) -> str | None:
 
 
 def must_be_driven(session: Session, race: Race) -> None:
-    """Raise `LeagueError` while submissions to a race wait for their results."""
-    waiting = select(func.count()).select_from(Submission)
-    count = session.scalars(waiting.where(Submission.race_id == race.id, Submission.status.in_(IN_FLIGHT))).one()
+    """Raise `LeagueError` while submissions to a race wait for results, or the organiser's side owes them some."""
+    of_race = select(func.count()).select_from(Submission).where(Submission.race_id == race.id)
+    count = session.scalars(of_race.where(Submission.status.in_(IN_FLIGHT))).one()
     if count:
         drives = "racer league work"
         if race.settings.format is RaceFormat.LIVE:
             drives = f"racer league live launch '{race.name}' --all; to take one out: racer league live drop"
         raise LeagueError(f"race {race.name!r} has {count} submissions without a result yet: {drives}")
+    count = session.scalars(of_race.where(Submission.status == Status.ERROR, Submission.disqualified.is_(None))).one()
+    if count:
+        raise LeagueError(
+            f"race {race.name!r} has {count} submissions that failed without being to blame: "
+            "racer league work --retry; to go on without one: racer league disqualify"
+        )
 
 
 def _counting(session: Session, heats: BracketRecord, race: int) -> set[str]:

@@ -215,7 +215,8 @@ class Submissions(Desk):
         with self.store.database.writing() as session:
             undecided = select(Race.id).where(Race.final_at.is_(None), Race.cancelled_at.is_(None)).order_by(Race.id)
             races = session.scalars(undecided.with_for_update(read=True)).all()
-            query = select(Submission).where(Submission.status == Status.ERROR, Submission.race_id.in_(races))
+            ours = (Submission.status == Status.ERROR, Submission.disqualified.is_(None))
+            query = select(Submission).where(*ours, Submission.race_id.in_(races))
             failed = session.scalars(with_names(query).with_for_update(of=Submission)).all()
             for submission in failed:
                 submission.status, submission.reason, submission.attempts = Status.QUEUED, None, 0

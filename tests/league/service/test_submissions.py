@@ -15,6 +15,7 @@ import pytest
 from league.drives import as_json, driven_of
 from league.errors import LeagueError
 from league.evaluation import Job, Run
+from league.lifecycle import State
 from league.models import Status
 from league.races import RaceSettings
 from league.rules import Lap, Score
@@ -110,6 +111,23 @@ def test_a_file_that_is_no_bundle_is_refused_and_leaves_nothing(league: League, 
     with pytest.raises(BundleError, match=r"missing\.tar\.gz cannot be read"):
         league.submissions.submit(tmp_path / "missing.tar.gz", None, "Ann")
     assert (league.submissions.all(), kept(league), league.races.one().racers) == ((), [], 0)
+
+
+def test_a_race_is_not_final_without_those_whom_the_organisers_side_failed(league: League, bundle: MakeBundle) -> None:
+    def burns(_: Job) -> dict[str, object]:
+        raise RuntimeError("the disk is on fire")
+
+    for number, racer in enumerate(("Ann", "Bob")):
+        league.submissions.submit(bundle(number), None, racer)
+    drain(league, evaluate=burns)
+    league.races.close(None)
+    with pytest.raises(LeagueError, match=r"has 2 submissions that failed without being to blame: .* work --retry"):
+        league.races.finalise(None)
+    league.submissions.disqualify(2, "never drives")
+    assert league.submissions.retry() == 1
+    drain(league, laps(9000))
+    assert statuses(league) == [Status.SCORED, Status.ERROR]
+    assert league.races.finalise(None).state is State.FINAL
 
 
 def test_a_racer_is_removed_while_they_withdraw(league: League, bundle: MakeBundle, clock: Clock) -> None:
@@ -261,6 +279,7 @@ def test_what_failed_in_a_race_that_is_over_is_not_queued_again(league: League, 
     drain(league, evaluate=failing(RuntimeError("the disk is on fire")))
     league.races.close("community")
     if over == "final":
+        league.submissions.disqualify(1, "it never drives")
         league.races.finalise("community")
     else:
         league.races.cancel("community", "the hall is shut")
