@@ -215,7 +215,7 @@ def prepare() -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["league.warm"])
         _prepared.append(True)
-        with _deaf():
+        with _deaf(), _elsewhere():
             forkserver.ensure_running()
         run(_nothing, None)
 
@@ -231,6 +231,20 @@ def _deaf() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, heard)
+
+
+@contextmanager
+def _elsewhere() -> Iterator[None]:
+    """Start processes that load nothing from the folder they are started in: a league has a folder ``tracks``, too."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 def _copies() -> bool:

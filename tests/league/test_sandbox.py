@@ -249,3 +249,15 @@ def test_what_holds_is_said() -> None:
     words = "; ".join(sandbox.protection(LIMITS))
     assert "60 s of processor time" in words
     assert "256 MB of memory" in words
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows copies no processes")
+def test_processes_load_nothing_from_the_folder_they_are_started_in(tmp_path: Path) -> None:
+    (tmp_path / "here" / "tracks").mkdir(parents=True)
+    (tmp_path / "here" / "league.py").write_text("raise SystemExit(9)")
+    script = tmp_path / "prepares.py"
+    script.write_text(
+        "from league import sandbox\nif __name__ == '__main__':\n    sandbox.prepare()\n    print('ready')\n"
+    )
+    done = subprocess.run([sys.executable, script], cwd=tmp_path / "here", capture_output=True, text=True, check=True)
+    assert done.stdout == "ready\n"
