@@ -213,8 +213,8 @@ class RaceSettings:
             raise LeagueError(f"car is {self.car!r}; it must be a name, a .toml file or a table of a car's numbers")
         for name in ("division", "region"):
             value = getattr(self, name)
-            if value is not None:
-                kept_name(name, value)
+            if value is not None and value != kept_name(name, value):
+                raise LeagueError(f"{name} is {value!r}, but must be written {kept_name(name, value)!r}")
 
     def _check_laps(self) -> None:
         whole("laps", self.laps, 1, MOST_LAPS)

@@ -66,6 +66,7 @@ def test_the_default_race_is_that_of_2024_with_the_resets_of_a_community() -> No
         ({"description": "x" * 256}, "at most 255 characters"),
         ({"description": "\x1b[31m"}, "characters that can be printed"),
         ({"region": "a/b"}, "region name 'a/b' must have"),
+        ({"region": " EU "}, "region is ' EU ', but must be written 'EU'"),
         ({"track": " "}, "needs a track"),
         ({"ranking": Ranking.TOTAL_TIME}, "needs minimum laps equal to laps"),
     ],
