@@ -245,6 +245,8 @@ def _heats(
     from league.races import RaceType
 
     found = read_race(file) if file else find_preset(preset) if preset else None
+    if found and (found.boxes or found.bot_cars):
+        raise typer.BadParameter(f"nothing but racers' cars is in a heat, so that it cannot be a {found.race_type}")
     if cars is not None:
         kind = RaceType.HEAD_TO_HEAD if cars == 2 else RaceType.GRID
     else:

@@ -161,6 +161,7 @@ def test_a_bracket_has_heats_of_as_many_cars_as_is_said(tmp_path: Path) -> None:
         (["--racer", "Ada", "--racer", "Bob", "--cars", 9], "less than or equal to 8"),
         (["--racer", "Ada", "--cars", 4], "a grid needs two or more different racers"),
         (["--race", "GP", "--racer", "Zed", "--racer", "Nobody"], "'Nobody' is not known"),
+        (["--racer", "Ada", "--racer", "Bob", "--preset", "head_to_bot"], "it cannot be a head_to_bot"),
         (["--race", "GPP"], "did you mean 'GP'"),
     ],
 )
