@@ -18,6 +18,7 @@ import pytest
 from league import sandbox
 from league.drives import as_json
 from league.evaluation import Job, Run
+from league.models import Status
 from league.races import RaceSettings
 from league.rules import Lap
 from league.sandbox import Outcome
@@ -249,3 +250,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RACER_LEAGUE", str(tmp_path / "league"))
     monkeypatch.setenv("COLUMNS", "160")
     return tmp_path / "league"
+
+
+def statuses(league: League) -> list[Status]:
+    return [s.status for s in league.submissions.all()]
+
+
+def failing(error: Exception) -> Callable[..., dict[str, object]]:
+    def evaluate(_: object) -> dict[str, object]:
+        raise error
+
+    return evaluate

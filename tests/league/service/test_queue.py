@@ -30,7 +30,7 @@ from league.service.desk import find_race
 from league.service.queue import LEASE, TAKEOVERS, Claim, Queue
 from league.workers import work
 from racer_env.errors import BundleError
-from tests.league.conftest import Clock, HeldClock, Here, drain, driven, in_the_middle, laps
+from tests.league.conftest import Clock, HeldClock, Here, drain, driven, in_the_middle, laps, statuses
 
 MakeBundle = Callable[[int], Path]
 RUN: dict[str, object] = {"seed": 1, "laps": [], "trace_sha256": "0"}
@@ -49,10 +49,6 @@ def claimed(league: League) -> Claim:
 
 def runs_for(league: League, claim: Claim, time: int) -> tuple[Run, ...]:
     return driven_of(Run, driven(laps(time))(league.queue.job(claim))).runs
-
-
-def statuses(league: League) -> list[Status]:
-    return [s.status for s in league.submissions.all()]
 
 
 def test_submissions_are_driven_oldest_first_each_once(league: League, bundle: MakeBundle) -> None:
