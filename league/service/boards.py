@@ -81,7 +81,7 @@ class Boards(Desk):
     def standings(self, race: str | None = None) -> tuple[Standing, ...]:
         """The board of a race, winner first; one that heats decide is that of its qualification until they are over."""
         with self.store.database.reading() as session:
-            return standings_of(session, find_race(session, race).id)
+            return standings_of(session, find_race(session, race))
 
     def history(self, racer: str, race: str | None = None) -> tuple[Drive, ...]:
         """Everything that a racer has driven and that stands, oldest first."""
@@ -96,8 +96,9 @@ class Boards(Desk):
             if race is not None:
                 query = query.where(Race.id == find_race(session, race).id)
             rows = session.execute(query).all()
-            boards = {number: standings_of(session, number) for number in {row[0] for row in rows}}
-        positions = {s.entry.submission: s.position for board in boards.values() for s in board}
+            raced = session.scalars(select(Race).where(Race.id.in_({row[0] for row in rows}))).all()
+            boards = [standings_of(session, one) for one in raced]
+        positions = {s.entry.submission: s.position for board in boards for s in board}
         return _drives(rows, positions)
 
     def meetings(self, first: str, second: str) -> tuple[Meeting, ...]:
@@ -120,7 +121,7 @@ class Boards(Desk):
             )
             out = []
             for race in session.scalars(shared).all():
-                by_racer = {standing.entry.racer: standing for standing in standings_of(session, race.id)}
+                by_racer = {standing.entry.racer: standing for standing in standings_of(session, race)}
                 out.append(Meeting(race.name, by_racer[both[0].name], by_racer[both[1].name]))
             return tuple(out)
 
@@ -152,12 +153,13 @@ def _counts() -> tuple[Any, ...]:
     return Participant.best_id.is_not(None), Participant.removed.is_(None)
 
 
-def standings_of(session: Session, race: int) -> tuple[Standing, ...]:
-    """The board of the race with this number, winner first: that of its heats once they are over, if it has such."""
-    board, heats = qualification_of(session, race), bracket_of(session, race)
+def standings_of(session: Session, race: Race) -> tuple[Standing, ...]:
+    """The board of a race, winner first: that of its heats once they are over, if it has such."""
+    board = qualification_of(session, race.id)
+    heats = bracket_of(session, race.id) if race.settings.grid > 1 else None
     if heats is None or heats.bracket.ready:
         return board
-    counting = _counting(session, heats, race)
+    counting = _counting(session, heats, race.id)
     return rules.by_heats(board, {r: place for r, place in heats.bracket.places.items() if r in counting})
 
 

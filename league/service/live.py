@@ -65,7 +65,7 @@ class Live(Desk):
                 tuple(sorted(done, key=lambda one: (one.finished_at or one.submitted_at, one.id))),
                 tuple(one for one in shown if one.status is Status.RUNNING),
                 tuple(one for one in shown if one.status is Status.QUEUED),
-                standings_of(session, found.id),
+                standings_of(session, found),
             )
 
     def up_next(self, race: str | None = None, number: int | None = None) -> SubmissionView | None:
@@ -147,7 +147,7 @@ class Live(Desk):
             order = _of(session, found, UNLAUNCHED, lock=True)
             racers = tuple(dict.fromkeys(one.racer.name for one in order))
             by = find_race(session, other)
-            ranked = running_order(standings_of(session, by.id), racers)
+            ranked = running_order(standings_of(session, by), racers)
             if not ranked:
                 raise LeagueError(f"nobody who waits in {found.name!r} stands on the board of {by.name!r}")
             rank = {racer: place for place, racer in enumerate(ranked)}

@@ -107,7 +107,7 @@ def _times(
     session: Session, race: Race, racer: str, records: Sequence[SeasonRecord], position: int | None
 ) -> Iterator[Need]:
     """What a racer needs in a race, with what they have driven there."""
-    board, settings = standings_of(session, race.id), race.settings
+    board, settings = standings_of(session, race), race.settings
     mine = next((s for s in board if s.racer == racer), None)
     result = session.get(Result, mine.entry.submission) if mine else None
     driven = [settings.score(run.laps) for run in Receipt.parse(result.receipt).runs] if result else []

@@ -201,6 +201,6 @@ def _waiting(session: Session, races: Collection[int]) -> set[int]:
 def _stage(session: Session, found: Round, now: datetime, *, waiting: bool) -> Stage:
     state = times_of(found.race).state(now)
     raced = state in (State.CLOSED, State.FINAL) and not waiting and heats_left(session, found.race) is None
-    board = () if state is State.CANCELLED else standings_of(session, found.race_id)
+    board = () if state is State.CANCELLED else standings_of(session, found.race)
     over = raced or state is State.CANCELLED
     return Stage(found.race.name, state, over, found.part, found.month, found.division, found.group_number, board)
