@@ -47,15 +47,22 @@ DRIVEN = (Status.SCORED, Status.DNF)
 IN_FLIGHT = (Status.QUEUED, Status.RUNNING)
 
 
-class Race(Table):
-    """A race: its settings, which `league.races` explains, and the times from which its state follows."""
+class Named(Table):
+    """What people call by a name that nothing else of its kind has."""
 
-    __tablename__ = "races"
+    __abstract__ = True
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(64), unique=True)  #: the name without upper and lower case
     name: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]
+
+
+class Race(Named):
+    """A race: its settings, which `league.races` explains, and the times from which its state follows."""
+
+    __tablename__ = "races"
+
     settings: Mapped[RaceSettings]  #: without its times, which are here
     route_sha256: Mapped[str] = mapped_column(String(64))  #: the track as it was when the settings were made
     opens_at: Mapped[datetime | None]
@@ -66,15 +73,10 @@ class Race(Table):
     invite: Mapped[str | None] = mapped_column(String(32))  #: the code of a private race; only organisers see it
 
 
-class Racer(Table):
+class Racer(Named):
     """Who submits."""
 
     __tablename__ = "racers"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(String(64), unique=True)  #: the name without upper and lower case
-    name: Mapped[str] = mapped_column(String(64))
-    created_at: Mapped[datetime]
 
 
 class KeptBundle(Table):
@@ -152,15 +154,11 @@ class Participant(Table):
     removed: Mapped[str | None] = mapped_column(Text)  #: why they are not in the race any more
 
 
-class KeptSeason(Table):
+class KeptSeason(Named):
     """A season: what it consists of, which `league.seasons` explains."""
 
     __tablename__ = "seasons"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(String(64), unique=True)  #: the name without upper and lower case
-    name: Mapped[str] = mapped_column(String(64))
-    created_at: Mapped[datetime]
     settings: Mapped[Season]
 
 
@@ -190,15 +188,11 @@ class Member(Table):
     team: Mapped[str | None] = mapped_column(String(64))
 
 
-class KeptBracket(Table):
+class KeptBracket(Named):
     """A bracket: how its heats are raced; who races in which follows from `Entrant`, `KeptHeat` and `Scratch`."""
 
     __tablename__ = "brackets"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(String(64), unique=True)  #: the name without upper and lower case
-    name: Mapped[str] = mapped_column(String(64))
-    created_at: Mapped[datetime]
     settings: Mapped[RaceSettings]
     route_sha256: Mapped[str] = mapped_column(String(64))
     seeds: Mapped[list[int]]  #: of the runs of every heat

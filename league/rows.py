@@ -43,9 +43,7 @@ def race_row(race: RaceView) -> dict[str, Any]:
 
 def submission_row(submission: SubmissionView) -> dict[str, Any]:
     """A submission, its score among its columns."""
-    values = asdict(submission)
-    del values["score"]
-    return values | score_row(submission.score)
+    return _scored_row(submission)
 
 
 def live_row(live: LiveView) -> dict[str, Any]:
@@ -85,9 +83,7 @@ def standing_row(standing: Standing) -> dict[str, Any]:
 
 def drive_row(drive: Drive) -> dict[str, Any]:
     """A line of a racer's history."""
-    values = asdict(drive)
-    del values["score"]
-    return values | score_row(drive.score)
+    return _scored_row(drive)
 
 
 def meeting_row(meeting: Meeting) -> dict[str, Any]:
@@ -175,6 +171,12 @@ def season_need_row(need: SeasonNeed) -> dict[str, Any]:
     """What a racer needs in a season."""
     values = {name: getattr(need, name) for name in ("season", "division", "rounds_left", "months")}
     return values | asdict(need.outlook) | {"sure": need.outlook.sure, "possible": need.outlook.possible}
+
+
+def _scored_row(driven: SubmissionView | Drive) -> dict[str, Any]:
+    values = asdict(driven)
+    del values["score"]
+    return values | score_row(driven.score)
 
 
 def _racer(side: Side) -> str | None:

@@ -8,7 +8,6 @@ once; the best go on, of an exact tie who started ahead. A race of several cars 
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,13 +25,13 @@ from league.heats import HeatResult, HeatRun
 from league.lifecycle import State
 from league.models import Entrant, KeptBracket, KeptBundle, KeptHeat, Race, Scratch
 from league.race_file import race_from_json
-from league.races import RaceSettings, RaceType, kept_name, same_name
+from league.races import RaceSettings, RaceType
 from league.receipts import engine
 from league.service.boards import must_be_driven, qualification_of
 from league.service.bracket_record import BracketRecord, bracket_of, driver_of, find_bracket, new_bracket, read_bracket
 from league.service.bracket_view import BracketView, HeatView, bracket_view
-from league.service.desk import Desk, find_race, find_racer, must_be
-from league.service.races import LARGEST_SEED, needed_reason
+from league.service.desk import Desk, find_race, find_racer, must_be, new_name
+from league.service.races import drawn_seeds, needed_reason
 from league.settings_file import to_json
 
 #: How many race in a knockout if nobody says; in a grid as many as it has room for.
@@ -243,16 +242,11 @@ class Brackets(Desk):
 
     def _new(self, session: Session, name: str, settings: RaceSettings, route_sha256: str) -> KeptBracket:
         """A bracket without racers. Raises `LeagueError` if its name is taken or impossible."""
-        name = kept_name("bracket", name)
-        if session.scalar(select(KeptBracket).where(KeptBracket.key == same_name(name))):
-            raise LeagueError(f"bracket {name!r} already exists")
         return KeptBracket(
-            name=name,
-            key=same_name(name),
-            created_at=self.clock(),
+            **new_name(session, KeptBracket, name, "bracket", self.clock()),
             settings=settings,
             route_sha256=route_sha256,
-            seeds=[secrets.randbelow(LARGEST_SEED + 1) for _ in range(settings.runs)],
+            seeds=drawn_seeds(settings.runs),
         )
 
     def _fill(

@@ -16,12 +16,12 @@ from league.columns import Table
 from league.database import POSTGRESQL
 from league.errors import LeagueError
 from league.lifecycle import State, Times
-from league.models import AuditEntry, KeptBracket, KeptSeason, Race, Racer
-from league.races import racer_name, same_name
+from league.models import AuditEntry, Named, Race, Racer
+from league.races import kept_name, racer_name, same_name
 from league.store import Store
 from racer_env.errors import nearest
 
-Named = TypeVar("Named", Race, KeptSeason, KeptBracket)
+Row = TypeVar("Row", bound=Named)
 
 
 def now() -> datetime:
@@ -73,8 +73,8 @@ def find_race(session: Session, name: str | None, *, lock: str | None = None) ->
 
 
 def find_named(
-    session: Session, table: type[Named], name: str | None, what: str, make: str, *, lock: str | None = None
-) -> Named:
+    session: Session, table: type[Row], name: str | None, what: str, make: str, *, lock: str | None = None
+) -> Row:
     """The row of this name, or the only one; `what` it is and how to `make` one are for the error."""
     query = select(table) if name is None else select(table).where(table.key == same_name(name))
     if lock:
@@ -88,6 +88,14 @@ def find_named(
     if name is None:
         raise LeagueError(f"say which {what}; there are: {', '.join(names)}")
     raise LeagueError(f"{what} {name!r} does not exist; {nearest(name, names)}")
+
+
+def new_name(session: Session, table: type[Named], name: str, what: str, now: datetime) -> dict[str, Any]:
+    """The columns that name a new row; `what` it is is for the error. Raises `LeagueError` for a bad or taken name."""
+    name = kept_name(what, name)
+    if session.scalar(select(table.id).where(table.key == same_name(name))) is not None:
+        raise LeagueError(f"{what} {name!r} already exists")
+    return {"name": name, "key": same_name(name), "created_at": now}
 
 
 def find_racer(session: Session, name: str) -> Racer:

@@ -19,7 +19,7 @@ from league.race_file import race_from_json, race_to_json
 from league.races import RaceSettings, race_name, same_name
 from league.receipts import race_hash
 from league.service.boards import heats_left, must_be_driven
-from league.service.desk import Desk, find_race, must_be, times_of
+from league.service.desk import Desk, find_race, must_be, new_name, times_of
 from league.service.invites import chosen_code, drawn_code
 
 LARGEST_SEED = 2**63 - 1
@@ -69,12 +69,8 @@ class Races(Desk):
         """
         name, (stored, route_sha256) = race_name(name), self._stored(settings)
         with self.store.database.writing() as session:
-            if session.scalar(select(Race).where(Race.key == same_name(name))):
-                raise LeagueError(f"race {name!r} already exists")
             race = Race(
-                name=name,
-                key=same_name(name),
-                created_at=self.clock(),
+                **new_name(session, Race, name, "race", self.clock()),
                 settings=stored,
                 route_sha256=route_sha256,
                 invite=drawn_code() if settings.private else None,
@@ -211,8 +207,7 @@ class Races(Desk):
         if closes_at and closes_at <= clock:
             raise LeagueError(f"race {race.name!r} cannot close {_said(closes_at)}, which is past")
         race.opens_at, race.closes_at = opens_at, closes_at
-        runs = race.settings.runs
-        race.seeds = [secrets.randbelow(LARGEST_SEED + 1) for _ in range(runs)] if opens_at else None
+        race.seeds = drawn_seeds(race.settings.runs) if opens_at else None
 
     def _view(self, race: Race, counts: Mapping[int, tuple[int, int, int]]) -> RaceView:
         state = times_of(race).state(self.clock())
@@ -254,6 +249,11 @@ def _rename(session: Session, race: Race, name: str) -> None:
     if other:
         raise LeagueError(f"race {other.name!r} already exists")
     race.name, race.key = name, same_name(name)
+
+
+def drawn_seeds(runs: int) -> list[int]:
+    """A seed for each run that nobody can foresee."""
+    return [secrets.randbelow(LARGEST_SEED + 1) for _ in range(runs)]
 
 
 def needed_reason(reason: str) -> str:

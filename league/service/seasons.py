@@ -17,7 +17,7 @@ from league.models import KeptSeason, Member, Race, Round
 from league.points import Row
 from league.races import kept_name, same_name
 from league.seasons import Season
-from league.service.desk import Desk, enrolled, find_named, find_race, must_be
+from league.service.desk import Desk, enrolled, find_named, find_race, must_be, new_name
 from league.service.races import needed_reason
 from league.service.season_record import SeasonRecord, record_of
 from league.settings_file import to_json
@@ -44,14 +44,11 @@ class Seasons(Desk):
 
     def create(self, name: str, season: Season) -> SeasonRecord:
         """Add a season without races. Raises `LeagueError` if the name is taken or impossible."""
-        name = kept_name("season", name)
         with self.store.database.writing() as session:
-            if session.scalar(select(KeptSeason).where(KeptSeason.key == same_name(name))):
-                raise LeagueError(f"season {name!r} already exists")
-            kept = KeptSeason(name=name, key=same_name(name), created_at=self.clock(), settings=season)
+            kept = KeptSeason(**new_name(session, KeptSeason, name, "season", self.clock()), settings=season)
             session.add(kept)
             session.flush()
-            self.note(session, "create season", season=name, settings=json.loads(to_json(season)))
+            self.note(session, "create season", season=kept.name, settings=json.loads(to_json(season)))
             return record_of(session, kept, self.clock())
 
     def add(
