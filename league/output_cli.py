@@ -135,8 +135,7 @@ def race_line(race: RaceView) -> str:
 
 def type_of(settings: RaceSettings) -> str:
     """Of what type a race is, and whether it is live or private."""
-    special = ", live" * (settings.format == "live") + ", private" * settings.private
-    return settings.race_type.replace("_", " ") + special
+    return ", ".join([settings.race_type.replace("_", " "), *_hosting(settings)])
 
 
 def track_of(settings: RaceSettings) -> str:
@@ -151,9 +150,13 @@ def _kind(settings: RaceSettings) -> list[str]:
         *([f"{boxes.count} boxes" if boxes.count > 1 else "one box"] if boxes else []),
         *([f"{bots.count} bot cars" if bots.count > 1 else "one bot car"] if bots else []),
         *([f"grid of {cars}"] if cars > 2 else ["head to head"] if cars == 2 else []),
-        *(["live"] if settings.format == "live" else []),
-        *(["private"] if settings.private else []),
+        *_hosting(settings),
     ]
+
+
+def _hosting(settings: RaceSettings) -> list[str]:
+    """What makes a race another than one in the queue that is open to all."""
+    return ["live"] * (settings.format == "live") + ["private"] * settings.private
 
 
 def _counts(settings: RaceSettings) -> str:

@@ -119,7 +119,7 @@ class Store:
 
     def keep_route(self, route: Floats) -> str:
         """Store a track's numbers (p, 6); give their hash."""
-        sha256 = hashlib.sha256(np.ascontiguousarray(route, "<f8").tobytes()).hexdigest()
+        sha256 = route_hash(route)
         kept, out = self.folder / "tracks" / f"{sha256}.npy", io.BytesIO()
         if not kept.exists():
             np.save(out, np.ascontiguousarray(route, "<f8"), allow_pickle=False)
@@ -155,6 +155,11 @@ def _database_of(folder: Path) -> tuple[Database, str]:
     if found is None:
         raise LeagueError(f"{database} is not the database of a league")
     return database, found
+
+
+def route_hash(route: Floats) -> str:
+    """What identifies a track's numbers (p, 6)."""
+    return hashlib.sha256(np.ascontiguousarray(route, "<f8").tobytes()).hexdigest()
 
 
 def read_archive(file: Path) -> bytes:

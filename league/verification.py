@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
-
-import numpy as np
 
 from league import sandbox
 from league.confinement import Limits
@@ -15,7 +12,7 @@ from league.heat_job import HeatJob, drive_heat
 from league.heat_receipts import HeatReceipt, parse_any
 from league.heats import HeatRun
 from league.receipts import DifferentResultError, Receipt, ReceiptError, engine, read_receipt
-from league.store import Floats, Store, read_archive
+from league.store import Floats, Store, read_archive, route_hash
 from racer_env.errors import BundleError
 
 
@@ -94,7 +91,7 @@ def _route(receipt: Receipt, store: Store | None) -> Floats:
     from racer_env.track import find_track  # noqa: PLC0415 (loads the simulator)
 
     route: Floats = find_track(receipt.settings.track).route
-    if hashlib.sha256(np.ascontiguousarray(route, "<f8").tobytes()).hexdigest() != receipt.route_sha256:
+    if route_hash(route) != receipt.route_sha256:
         raise ReceiptError(f"the track {receipt.settings.track} is not the same here as on the receipt")
     return route
 
